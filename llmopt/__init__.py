@@ -1,0 +1,1 @@
+"""Make the answers of a language-model feature measurably better."""

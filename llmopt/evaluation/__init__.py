@@ -1,0 +1,1 @@
+"""Measuring answers: samples, judges, metrics, the evaluator and its report."""

@@ -1,0 +1,1 @@
+"""Chat models and embedders: adapters, wrappers, offline stand-ins, prices."""

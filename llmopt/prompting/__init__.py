@@ -1,0 +1,1 @@
+"""Prompt strategies: how a question is put to a model."""

@@ -1,0 +1,1 @@
+"""Rerankers: hits into a better order."""

@@ -1,0 +1,1 @@
+"""Classifiers: which kind of question, which route."""
