@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, final
 
 from .._sync import call, call_sync
 from .._trace import step
 from ..errors import ContractError, SampleError
-from ..types import MaybeAwaitable, Need, Sample, Score
+from ..types import MaybeAwaitable, Need, Planned, Sample, Score
 from .component import Component
 
 __all__ = ["Metric"]
@@ -42,6 +43,10 @@ class Metric(Component, ABC):
     @abstractmethod
     def measure(self, sample: Sample) -> MaybeAwaitable[Score]:
         """Return a score, higher is better; `Score(None, reason)` where the definition gives no number."""
+
+    def plan(self, sample: Sample) -> Sequence[Planned]:
+        """Return what measuring this sample will take at most, for the plan before a run; by default nothing."""
+        return ()
 
     @final
     def missing(self, sample: Sample) -> list[Need]:

@@ -21,7 +21,7 @@ from ..errors import (
     OutputCutError,
     UsageError,
 )
-from ..types import Completion, Delta, Matrix, MaybeAwaitable, Message, Options, TextKind
+from ..types import Completion, Delta, Matrix, MaybeAwaitable, Message, Options, TextKind, Usage
 from .component import Component
 
 __all__ = ["ChatModel", "Embedder", "content_of"]
@@ -47,6 +47,10 @@ class ChatModel(Component, ABC):
     def stream(self, messages: Sequence[Message], options: Options) -> AsyncIterator[Delta]:
         """Yield the reply in pieces, the last with the whole completion; by default in one piece."""
         return _whole(self, messages, options)
+
+    def price(self, usage: Usage) -> float | None:
+        """Return the US dollars that such a usage costs; None when nobody knows, which is the default."""
+        return None
 
     @final
     def complete(self, prompt: str | Sequence[Message], options: Options = Options()) -> Completion:
@@ -145,6 +149,10 @@ class Embedder(Component, ABC):
     @abstractmethod
     def embed(self, texts: Sequence[str], kind: TextKind) -> MaybeAwaitable[Matrix]:
         """Return one row per text, of any length. May be `def` or `async def`."""
+
+    def price(self, usage: Usage) -> float | None:
+        """Return the US dollars that such a usage costs; None when nobody knows, which is the default."""
+        return None
 
     @final
     def encode(self, texts: Sequence[str], *, kind: TextKind) -> Matrix:

@@ -20,7 +20,7 @@ from .chat import (
     ToolSpec,
     Usage,
 )
-from .evaluation import ImpliedQuestion, Need, Sample, Score, ScoreStatus, Verdict
+from .evaluation import ImpliedQuestion, Need, Planned, Sample, Score, ScoreStatus, Verdict
 from .text import Document, Hit, Span
 from .tuning import Example, JobState, JobStatus
 
@@ -47,6 +47,7 @@ __all__ = [
     "Options",
     "Outcome",
     "Part",
+    "Planned",
     "Role",
     "Sample",
     "Score",

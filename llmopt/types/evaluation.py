@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from .answer import Answer
+from .chat import Usage
 
-__all__ = ["ImpliedQuestion", "Need", "Sample", "Score", "ScoreStatus", "Verdict"]
+__all__ = ["ImpliedQuestion", "Need", "Planned", "Sample", "Score", "ScoreStatus", "Verdict"]
 
 Need: TypeAlias = Literal["answer", "contexts", "context_ids", "reference", "gold"]
 ScoreStatus: TypeAlias = Literal["scored", "undefined", "failed"]
@@ -55,6 +56,21 @@ class Sample:
             context_ids=tuple(hit.document.source for hit in answer.contexts),
             abstained=answer.outcome == "abstained",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Calls that are going to be made: an upper bound, repairs and retries not counted.
+
+    Attributes:
+        what: Who makes them and what for ("faithfulness: claims").
+        usage: Calls, and tokens as far as they can be estimated before.
+        cost: US dollars; None when the price is not known.
+    """
+
+    what: str
+    usage: Usage
+    cost: float | None
 
 
 @dataclass(frozen=True, slots=True)
