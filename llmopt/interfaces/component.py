@@ -5,9 +5,14 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from typing import ClassVar
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar, Self, final
 
-from .config import described
+from ..errors import UsageError
+from ..types import MaybeAwaitable
+from .config import Named, described
+from .saving import load_component, save_component
 
 __all__ = ["Component"]
 
@@ -48,6 +53,45 @@ class Component:
         """
         canonical = json.dumps(described(self), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def write_state(self, folder: Path) -> None:
+        """Write what was learnt or indexed (not the parameters) into an empty folder; by default nothing.
+
+        No pickle: numpy's `.npy` without objects, JSON, text.
+        """
+
+    def read_state(self, folder: Path) -> MaybeAwaitable[None]:
+        """Take up what `write_state` wrote; components inside this one have theirs already."""
+
+    @final
+    def save(self, path: str | Path) -> None:
+        """Write parameters and learnt state, nested components included, into a folder, all or nothing.
+
+        Secrets are not written. A folder of ours that stands there is replaced.
+
+        Raises:
+            UsageError: When a parameter has no JSON form (a lambda, an object that is no component).
+            StorageError: When the folder cannot be written.
+        """
+        save_component(self, Path(path))
+
+    @final
+    @classmethod
+    def load(cls, path: str | Path, *, allow: Iterable[Named] = ()) -> Self:
+        """Return the component that `save` wrote; nothing in the folder is executed.
+
+        Args:
+            path: The folder.
+            allow: Classes and functions outside llmopt that it may name; `cls` itself is allowed.
+
+        Raises:
+            StorageError: When a file is missing or damaged (checksums).
+            UsageError: When it holds another kind of component or names a class that is not allowed.
+        """
+        component = load_component(Path(path), (cls, *allow))
+        if not isinstance(component, cls):
+            raise UsageError(f"{path} holds a {type(component).__name__}, not a {cls.__name__}")
+        return component
 
     def __repr__(self) -> str:
         """Show the class and its parameters, secrets masked."""

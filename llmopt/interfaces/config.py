@@ -19,7 +19,7 @@ import numpy as np
 
 from ..errors import StorageError, UsageError
 
-__all__ = ["Json", "described", "dump", "load"]
+__all__ = ["Json", "Named", "described", "dump", "load"]
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Named: TypeAlias = "type[object] | Callable[..., object]"

@@ -8,13 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Self, cast, final
+from typing import Self, final
 
-from .._files import read_folder, write_folder
 from .._sync import call, call_sync
-from ..errors import CorpusError, NotReadyError, StorageError, UsageError
+from ..errors import CorpusError, NotReadyError, StorageError
 from ..types import Document, Hit, MaybeAwaitable, Span
-from .config import Json, Named, dump, load
 from .retrieval import Retriever
 
 __all__ = ["IndexedRetriever"]
@@ -91,48 +89,21 @@ class IndexedRetriever(Retriever, ABC):
         await call(self.build, self._documents)
         return self
 
-    @final
-    def save(self, path: str | Path) -> None:
-        """Write parameters, documents and index into the folder `path`, all or nothing.
+    def write_state(self, folder: Path) -> None:
+        """Write the documents and the index; nothing before `index`."""
+        if self._documents is None:
+            return
+        with (folder / "documents.jsonl").open("w", encoding="utf-8") as lines:
+            for document in self._documents:
+                lines.write(json.dumps(asdict(document), ensure_ascii=False) + "\n")
+        (folder / "index").mkdir()
+        self.dump_index(folder / "index")
 
-        Raises:
-            NotReadyError: Before `index`.
-            StorageError: When the folder cannot be written.
-        """
-        documents = self.documents
-
-        def fill(folder: Path) -> None:
-            (folder / "component.json").write_text(json.dumps(dump(self)), encoding="utf-8")
-            with (folder / "documents.jsonl").open("w", encoding="utf-8") as lines:
-                for document in documents:
-                    lines.write(json.dumps(asdict(document), ensure_ascii=False) + "\n")
-            (folder / "index").mkdir()
-            self.dump_index(folder / "index")
-
-        write_folder(Path(path), fill)
-
-    @final
-    @classmethod
-    def load(cls, path: str | Path, *, allow: Iterable[Named] = ()) -> Self:
-        """Return the retriever that `save` wrote; nothing in the folder is executed.
-
-        Args:
-            path: The folder.
-            allow: Classes and functions outside llmopt that it may name; `cls` itself is allowed.
-
-        Raises:
-            StorageError: When a file is missing or damaged (checksums).
-            UsageError: When it holds another kind of retriever or names a class that is not allowed.
-        """
-        folder = read_folder(Path(path))
-        data = cast(Json, json.loads((folder / "component.json").read_text("utf-8")))
-        retriever = load(data, allow=(cls, *allow))
-        if not isinstance(retriever, cls):
-            raise UsageError(f"{path} holds a {type(retriever).__name__}, not a {cls.__name__}")
+    def read_state(self, folder: Path) -> MaybeAwaitable[None]:
+        """Read the documents and the index."""
         with (folder / "documents.jsonl").open(encoding="utf-8") as lines:
-            retriever._documents = tuple(_document(line) for line in lines)
-        call_sync(retriever.restore_index, folder / "index")
-        return retriever
+            self._documents = tuple(_document(line) for line in lines)
+        return self.restore_index(folder / "index")
 
     def _valid(self, documents: Iterable[Document]) -> tuple[Document, ...]:
         found = tuple(documents)
