@@ -12,8 +12,9 @@ _MOST_IN_RANGE = 20
 # What people and models say when they do not know, at the beginning of a short answer.
 _NONCOMMITTAL = re.compile(
     r"(?:(?:sorry|unfortunately|based on [^.]{0,60}|from [^.]{0,60})[,.]?\s*)*"
-    r"(?:i\s*(?:do\s*not|don['\u2019]t|cannot|can['\u2019]t|can not|am\s+not\s+able|['\u2019]m\s+not\s+(?:sure|able)|am\s+unable"
-    r"|could\s*n['\u2019]?o?t)\s*(?:know|tell|say|answer|find|determine|sure|to\b|be\s+sure|have\s+(?:enough|that|any)\b)?"
+    r"(?:i\s*(?:do\s*not|don['\u2019]t|cannot|can['\u2019]t|can not|could\s*n(?:o|['\u2019])t)\s+"
+    r"(?:know|tell|say|answer|find|determine|be\s+sure|have\s+(?:enough|that|any)\b)"
+    r"|i(?:\s+am|['\u2019]m)\s+(?:unable\s+to|not\s+(?:sure|able\s+to|certain))"
     r"|(?:it|this|that)\s+is\s+(?:unclear|unknown|not\s+(?:clear|known|mentioned|stated|specified|possible\s+to))"
     r"|(?:the|these|this)\s+(?:given\s+|provided\s+|above\s+)?(?:contexts?|documents?|passages?|texts?|information|references?|manual)"
     r"\s+(?:do(?:es)?\s*(?:not|n['\u2019]t)|cannot|lacks?|is\s+silent)"
