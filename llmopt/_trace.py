@@ -65,6 +65,16 @@ class Recorder:
         """US dollars really paid; None when a price is unknown."""
         return _total(self._paid, [child.paid for child in self.children])
 
+    @contextmanager
+    def resumed(self) -> Generator[None, None, None]:
+        """Go on with a step that ended, for work that comes in pieces (streams)."""
+        token = _current.set(self)
+        try:
+            yield
+        finally:
+            self.seconds = time.perf_counter() - self.started
+            _current.reset(token)
+
     def frozen(self) -> Step:
         """Return the step as a value, as far as it has come."""
         children = tuple(child.frozen() for child in self.children)

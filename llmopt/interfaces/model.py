@@ -87,15 +87,16 @@ class ChatModel(Component, ABC):
         """Yield the reply in pieces; the async twin of `complete_stream`."""
         messages = _messages(prompt)
         # No `with step(...)` here: a context variable must not be set across the yields of a generator.
-        completion: Completion | None = None
+        finished = False
         async for delta in self.stream(messages, options):
-            completion = delta.completion or completion
+            if delta.completion is not None:
+                finished = True
+                with step("model", self, messages) as recorder:
+                    recorder.completed(delta.completion)
+                    recorder.started -= delta.completion.seconds or 0.0
             yield delta
-        if completion is None:
+        if not finished:
             raise ContractError(f"`{type(self).__name__}.stream` ended without a delta that carries the completion")
-        with step("model", self, messages) as recorder:
-            recorder.completed(completion)
-            recorder.started -= completion.seconds or 0.0
 
     @final
     def extract(self, prompt: str | Sequence[Message], into: type[M], options: Options = Options()) -> M:
