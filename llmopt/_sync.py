@@ -16,7 +16,7 @@ import inspect
 import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from .errors import UsageError
 from .types import MaybeAwaitable
@@ -153,6 +153,10 @@ def run_sync(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwa
     return _process.portal.run(functools.partial(function, *args, **kwargs))
 
 
+@overload
+async def call(hook: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T: ...
+@overload
+async def call(hook: Callable[P, MaybeAwaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T: ...
 async def call(hook: Callable[P, MaybeAwaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
     """Await an `async def` hook; run a `def` hook in a worker thread so that it cannot block the loop."""
     if inspect.iscoroutinefunction(hook):
@@ -162,6 +166,10 @@ async def call(hook: Callable[P, MaybeAwaitable[T]], *args: P.args, **kwargs: P.
     return await _settle(cast("MaybeAwaitable[T]", value))
 
 
+@overload
+def call_sync(hook: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T: ...
+@overload
+def call_sync(hook: Callable[P, MaybeAwaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T: ...
 def call_sync(hook: Callable[P, MaybeAwaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a `def` hook directly, with no event loop at all; run an `async def` hook on the portal."""
     if inspect.iscoroutinefunction(hook):
@@ -202,9 +210,12 @@ async def gather_bounded(function: Callable[[T], Coroutine[Any, Any, R]], items:
         for number, item in numbered:
             results[number] = await function(item)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(limit):
-            group.create_task(work())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(limit):
+                group.create_task(work())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from errors.exceptions[0].__cause__
     return [results[number] for number in range(len(results))]
 
 
