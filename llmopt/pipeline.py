@@ -122,7 +122,8 @@ class Pipeline(Component):
         """Yield the answer in pieces, the last with the whole answer; the async twin of `stream`."""
         with record("pipeline", self, _asked(question)) as recorder:
             pipeline, contexts = await self._prepared(question)
-        pieces = pipeline.prompt.stream(pipeline._noted_model(), question, contexts)
+            prompt = await pipeline.prompt.prepare(question)
+        pieces = prompt.stream(pipeline._noted_model(), question, contexts)
         while True:
             with recorder.resumed():
                 delta = await anext(pieces, None)
@@ -137,7 +138,7 @@ class Pipeline(Component):
     async def apreview(self, question: str) -> Sequence[Message]:
         """Return the messages of the first model call; the async twin of `preview`."""
         pipeline, contexts = await self._prepared(_asked(question))
-        messages = pipeline.prompt.messages(question, contexts)
+        messages = (await pipeline.prompt.prepare(question)).messages(question, contexts)
         return Noted(pipeline.model, pipeline.notes).noted(messages) if pipeline.notes else messages
 
     def contexts(self, question: str) -> list[Hit]:

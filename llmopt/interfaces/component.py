@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Self, final
 
@@ -39,12 +40,7 @@ class Component:
 
     def params(self) -> dict[str, object]:
         """Return the constructor arguments by name; `type(self)(**params)` rebuilds the component."""
-        names = [
-            name
-            for name, parameter in inspect.signature(type(self)).parameters.items()
-            if parameter.kind not in {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
-        ]
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _parameters(type(self))}
 
     def fingerprint(self) -> str:
         """Return a hash of class and parameters that is the same in every process.
@@ -100,3 +96,10 @@ class Component:
             for name, value in self.params().items()
         )
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@lru_cache(maxsize=1024)
+def _parameters(component: type[Component]) -> tuple[str, ...]:
+    variadic = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    parameters = inspect.signature(component).parameters.items()
+    return tuple(name for name, parameter in parameters if parameter.kind not in variadic)

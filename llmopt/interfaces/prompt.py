@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import final
 
@@ -68,6 +68,20 @@ class PromptStrategy(Component, ABC):
             outcome="abstained" if self.abstains(text) else "answered",
         )
 
+    async def prepare(self, question: str) -> PromptStrategy:
+        """Return the strategy as it will be used for this question; called once, before anything else.
+
+        A strategy that must look something up first (the nearest examples) overrides it and returns a
+        copy that holds what it found, so that `messages` stays pure. By default the strategy itself, with
+        the strategies inside it prepared.
+        """
+        inner = {name: part for name, part in self.params().items() if isinstance(part, PromptStrategy)}
+        ready = {name: await part.prepare(question) for name, part in inner.items()}
+        if all(ready[name] is part for name, part in inner.items()):
+            return self
+        make: Callable[..., PromptStrategy] = type(self)
+        return make(**{**self.params(), **ready})
+
     async def solve(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Answer:
         """Answer with one model call; usage, cost and trace are filled in by `run`."""
         completion = await model.acomplete(self.messages(question, contexts), self.options)
@@ -102,7 +116,8 @@ class PromptStrategy(Component, ABC):
         if not question.strip():
             raise UsageError("the question is empty")
         with record("prompt", self, question) as recorder:
-            answer = await self.solve(model, question, contexts)
+            ready = await self.prepare(question)
+            answer = await ready.solve(model, question, contexts)
             if not isinstance(answer, Answer):  # pyright: ignore[reportUnnecessaryIsInstance] - users write solve
                 raise ContractError(f"`{type(self).__name__}.solve` must return an Answer, got {type(answer).__name__}")
             recorder.output = answer.text
