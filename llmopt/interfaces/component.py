@@ -99,7 +99,7 @@ class Component:
 
 
 @lru_cache(maxsize=1024)
-def _parameters(component: type[Component]) -> tuple[str, ...]:
+def _parameters(component: type[object]) -> tuple[str, ...]:
     variadic = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
     parameters = inspect.signature(component).parameters.items()
     return tuple(name for name, parameter in parameters if parameter.kind not in variadic)
