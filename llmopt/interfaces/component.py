@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, Self, final
+from typing import ClassVar, Self, cast, final
 
 from ..errors import UsageError
 from ..types import MaybeAwaitable
@@ -40,7 +40,7 @@ class Component:
 
     def params(self) -> dict[str, object]:
         """Return the constructor arguments by name; `type(self)(**params)` rebuilds the component."""
-        return {name: getattr(self, name) for name in _parameters(type(self))}
+        return {name: getattr(self, name) for name in _parameters(cast("Hashable", type(self)))}
 
     def fingerprint(self) -> str:
         """Return a hash of class and parameters that is the same in every process.
@@ -99,7 +99,7 @@ class Component:
 
 
 @lru_cache(maxsize=1024)
-def _parameters(component: type[object]) -> tuple[str, ...]:
+def _parameters(component: Hashable) -> tuple[str, ...]:
     variadic = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
-    parameters = inspect.signature(component).parameters.items()
+    parameters = inspect.signature(cast("type[object]", component)).parameters.items()
     return tuple(name for name, parameter in parameters if parameter.kind not in variadic)
