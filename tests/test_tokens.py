@@ -25,11 +25,34 @@ from llmopt.types import Message, ToolCall
 
 VOCABULARIES = Path(__file__).parents[2] / "shared" / "tiktoken"
 O200K_FILE = "fb374d419588a4632f3f557e76b4b70aebbca790"
-PIECES = (
-    "it's|word|WORD| |  |\n|\n\n|\t|12345|.|!?|。|中文字|，|_|é|e\u0301|don't|'|😀|\u3000|/|\r\n|x=1;|“|\u2019s".split(
-        "|"
-    )
-)
+PIECES = [
+    "it's",
+    "word",
+    "WORD",
+    " ",
+    "  ",
+    "\n",
+    "\n\n",
+    "\t",
+    "12345",
+    ".",
+    "!?",
+    "。",
+    "中文字",
+    "，",
+    "_",
+    "é",
+    "é",
+    "don't",
+    "'",
+    "😀",
+    "\u3000",
+    "/",
+    "\r\n",
+    "x=1;",
+    "“",
+    "’s",
+]
 COOKBOOK: list[dict[str, object]] = [
     {
         "role": "system",
