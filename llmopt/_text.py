@@ -37,7 +37,7 @@ _NEW_LINE = re.compile(
     "|#{1,6}[ \t]|[|>])"
 )
 _OWN_LINE = re.compile(r"[ \t]*(?:#{1,6}[ \t]|\|)")
-_ENDS_IN_CJK = re.compile(f"[{_CJK}\u3000-\u303f\uff00-\uff65][\u2026\u2014\u201d\u2019]{0,3}$")
+_ENDS_IN_CJK = re.compile(f"[{_CJK}\u3000-\u303f\uff00-\uff65][\u2026\u2014\u201d\u2019]{{0,3}}$")
 _FENCE = re.compile(r"^[ \t]{0,3}(?:```|~~~)[^\n]*\n?", re.MULTILINE)
 
 _NEVER_LAST = re.compile(
