@@ -106,7 +106,7 @@ def test_a_damaged_file_is_found_by_its_checksum(tmp_path: Path) -> None:
     part.save(tmp_path / "part")
     (victim,) = (tmp_path / "part").rglob("learnt.txt")
     victim.write_text("something else")
-    with pytest.raises(StorageError, match=r"learnt\.txt is damaged"):
+    with pytest.raises(StorageError, match=r"learnt\.txt has 14 bytes and should have 9"):
         Part.load(tmp_path / "part")
 
 
