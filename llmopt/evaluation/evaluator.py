@@ -1,0 +1,158 @@
+"""The evaluator: metrics over samples, with the pipeline that answers them where there is one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence, Sized
+from dataclasses import dataclass
+
+from .._progress import Progress, progress_bar
+from .._sync import iterate_sync, run_sync
+from ..errors import UsageError
+from ..interfaces import Component, Metric
+from ..types import Need, Sample
+from .measuring import Answering, Measuring, in_order
+from .needs import FILLED_BY_PIPELINE, check_needs, numbered, prepared
+from .overview import money
+from .report import Report
+from .row import Row
+from .table import shortened
+
+__all__ = ["Evaluator"]
+
+_OPEN_PER_PLACE = 4
+_LONGEST_SETTING = 2000
+
+
+@dataclass(repr=False, eq=False)
+class Evaluator(Component):
+    """Measures answered samples, or a pipeline on samples; whatever fails is counted with its reason.
+
+    Args:
+        metrics: What to measure; their names must differ.
+        concurrency: Pipeline runs and measurements under way at a time, all together.
+        partial: Whether single samples may lack what a metric needs; such scores are undefined, and
+            counted. A need that no sample meets is refused all the same.
+        prompts: Whether the report keeps every request to a chat model with its reply.
+        progress: Show a bar; None: on a terminal or in a notebook only.
+
+    Example:
+        >>> from llmopt.evaluation import ExactMatch
+        >>> samples = [Sample(question="1+1?", answer="2", reference="2")]
+        >>> Evaluator([ExactMatch()]).run(samples).summary("exact_match").mean
+        1.0
+    """
+
+    metrics: Sequence[Metric]
+    concurrency: int = 16
+    partial: bool = False
+    prompts: bool = True
+    progress: bool | None = None
+
+    def run(self, samples: Iterable[Sample], *, pipeline: Answering | None = None, title: str = "") -> Report:
+        """Return the report on the samples.
+
+        A pipeline run or a metric that fails is a failed score with its reason; the run goes on. A sample
+        marked unanswerable need have neither reference nor gold: metrics that need them are undefined
+        there.
+
+        Args:
+            samples: Answered ones; with a pipeline: questions.
+            pipeline: Runs first and fills answers and contexts.
+            title: What is evaluated, for the report.
+
+        Raises:
+            SampleError: When a metric needs what a sample lacks, ids are given twice, or there are no
+                samples; nothing was run then.
+            UsageError: When two metrics have one name, or there is none.
+        """
+        return run_sync(self.arun, samples, pipeline=pipeline, title=title)
+
+    async def arun(self, samples: Iterable[Sample], *, pipeline: Answering | None = None, title: str = "") -> Report:
+        """Return the report on the samples; the async twin of `run`."""
+        listed = prepared(samples)
+        rows = [row async for batch in self._batches(listed, pipeline) for row in batch]
+        names = tuple(metric.name for metric in self.metrics)
+        return Report(tuple(rows), names, title, self._settings(pipeline))
+
+    def stream(self, samples: Iterable[Sample], *, pipeline: Answering | None = None) -> Iterator[Row]:
+        """Yield one row per sample, in their order, in bounded memory however many there are.
+
+        A set that can be walked twice (a list, `read_samples`) is checked before anything is run. Of a
+        generator every sample is checked as it comes: where a metric needs what it lacks, that score fails.
+        """
+        batches = iterate_sync(lambda: self._batches(_renumbered(samples), pipeline))
+        return (row for batch in batches for row in batch)
+
+    async def astream(self, samples: Iterable[Sample], *, pipeline: Answering | None = None) -> AsyncIterator[Row]:
+        """Yield one row per sample, in their order; the async twin of `stream`."""
+        async for batch in self._batches(_renumbered(samples), pipeline):
+            for row in batch:
+                yield row
+
+    async def _batches(self, samples: Iterable[Sample], pipeline: Answering | None) -> AsyncIterator[list[Row]]:
+        self._check()
+        filled: frozenset[Need] = FILLED_BY_PIPELINE if pipeline is not None else frozenset()
+        if not isinstance(samples, Iterator):
+            check_needs(samples, self.metrics, filled=filled, partial=self.partial)
+        gate = asyncio.Semaphore(self.concurrency)
+        measuring = Measuring(self.metrics, pipeline, gate, prompts=self.prompts, partial=self.partial)
+        total = len(samples) if isinstance(samples, Sized) else None
+        with progress_bar(total, "evaluate", self.progress) as bar:
+            told = _Told(bar)
+            async for batch in in_order(measuring.row, samples, window=_OPEN_PER_PLACE * self.concurrency):
+                told.of(batch)
+                yield batch
+
+    def _check(self) -> None:
+        names = [metric.name for metric in self.metrics]
+        if not names:
+            raise UsageError("an evaluator needs at least one metric")
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UsageError(f"two metrics have the name {twice[0]!r}; the report could not tell them apart")
+        if self.concurrency < 1:
+            raise UsageError(f"`concurrency` is a number of places and must be at least 1, got {self.concurrency}")
+
+    def _settings(self, pipeline: Answering | None) -> dict[str, str]:
+        settings = {"evaluator": shortened(repr(self), _LONGEST_SETTING)}
+        if pipeline is not None:
+            settings |= {"pipeline": shortened(repr(pipeline), _LONGEST_SETTING), "fingerprint": pipeline.fingerprint()}
+        return settings
+
+
+class _Told:
+    """What the bar says beside the count: money and failures so far."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._cost: float | None = 0.0
+        self._failed = 0
+        self._said = ""
+
+    def of(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            costs = [row.judging.paid, row.run.spent.paid if row.run else 0.0]
+            self._cost = None if self._cost is None or None in costs else self._cost + sum(filter(None, costs))
+            self._failed += row.failed
+        self._bar.advance(len(rows))
+        parts = [money(self._cost)] if self._cost is None or self._cost > 0 else []
+        parts += [f"{self._failed} failed"] if self._failed else []
+        said = ", ".join(parts)
+        if said != self._said:
+            self._bar.say(said)
+        self._said = said
+
+
+class _Renumbered(Iterable[Sample]):
+    """A set that can be walked again and again, with ids."""
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        self._samples = samples
+
+    def __iter__(self) -> Iterator[Sample]:
+        return numbered(self._samples)
+
+
+def _renumbered(samples: Iterable[Sample]) -> Iterable[Sample]:
+    return numbered(samples) if isinstance(samples, Iterator) else _Renumbered(samples)

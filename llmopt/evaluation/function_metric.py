@@ -1,0 +1,98 @@
+"""A metric from a plain function."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+import numpy as np
+
+from ..errors import ContractError, UsageError
+from ..interfaces import Metric
+from ..types import Need, Sample, Score
+
+__all__ = ["AsyncFunctionMetric", "Figure", "FunctionMetric", "metric"]
+
+Figure: TypeAlias = float | bool | Score | None
+
+
+@dataclass(repr=False, eq=False)
+class FunctionMetric(Metric):
+    """A plain function as a metric; `metric` makes one."""
+
+    function: Callable[[Sample], Figure]
+    called: str
+    needs: frozenset[Need] = frozenset()  # type: ignore[misc]
+
+    @property
+    def name(self) -> str:
+        """The name in reports."""
+        return self.called
+
+    def measure(self, sample: Sample) -> Score:
+        """Call the function."""
+        return _score(self.function(sample), self.called)
+
+
+@dataclass(repr=False, eq=False)
+class AsyncFunctionMetric(Metric):
+    """An `async def` function as a metric; `metric` makes one."""
+
+    function: Callable[[Sample], Awaitable[Figure]]
+    called: str
+    needs: frozenset[Need] = frozenset()  # type: ignore[misc]
+
+    @property
+    def name(self) -> str:
+        """The name in reports."""
+        return self.called
+
+    async def measure(self, sample: Sample) -> Score:
+        """Await the function."""
+        return _score(await self.function(sample), self.called)
+
+
+def metric(
+    function: Callable[[Sample], Figure] | Callable[[Sample], Awaitable[Figure]],
+    *,
+    name: str = "",
+    needs: Iterable[Need] = (),
+) -> Metric:
+    """Return a metric that calls a function with the sample.
+
+    Args:
+        function: Takes an answered sample and returns a number (higher is better), yes or no, a Score, or
+            None where it has no figure. `def` or `async def`.
+        name: In reports; by default the function's own.
+        needs: What the sample must have, checked before anything is run.
+
+    Raises:
+        UsageError: When the function has no name of its own and none is given.
+
+    Example:
+        >>> def polite(sample: Sample) -> bool:
+        ...     return "please" in sample.answer
+        >>> metric(polite).score(Sample(question="q", answer="Wait, please")).value
+        1.0
+    """
+    called = name or cast(str, getattr(function, "__name__", ""))
+    if not called.isprintable() or not called or called == "<lambda>":
+        raise UsageError("a metric needs a name: give `name=...` for a function that has none of its own")
+    if inspect.iscoroutinefunction(function):
+        return AsyncFunctionMetric(function, called, frozenset(needs))
+    return FunctionMetric(cast("Callable[[Sample], Figure]", function), called, frozenset(needs))
+
+
+def _score(figure: Figure, called: str) -> Score:
+    if isinstance(figure, Score):
+        return figure
+    if figure is None:
+        return Score(None, f"{called} returned None")
+    if not isinstance(cast(object, figure), bool | int | float | np.generic) or not math.isfinite(figure):
+        raise ContractError(
+            f"the metric {called!r} must return a finite number, a bool, a Score or None, it returned {figure!r}"
+        )
+    return Score(float(figure))
