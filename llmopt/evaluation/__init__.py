@@ -1,5 +1,6 @@
 """Measuring answers: samples, judges, metrics, the evaluator and its report."""
 
+from .beir import beir_corpus
 from .comparison import Comparison, comparison_table, with_holm
 from .context import ContextPrecision, ContextRecall
 from .correctness import AnswerCorrectness, SemanticSimilarity
@@ -8,19 +9,20 @@ from .faithfulness import Faithfulness
 from .format_validity import FormatValidity
 from .formulas import average_precision, claim_f, mean_relevancy, share_held
 from .function_metric import FunctionMetric, metric
+from .heuristic_judge import HeuristicJudge
 from .inquiry import Inquiry, Planning
 from .lexical import ExactMatch, TokenF1
 from .measuring import Answering
 from .model_judge import ModelJudge
-from .ranking_metrics import NDCG, AveragePrecision, HitRate, Precision, Recall, ReciprocalRank
+from .ranking_metrics import AveragePrecision, HitRate, NDCG, Precision, Recall, ReciprocalRank
 from .relevancy import Abstention, AnswerRelevancy
 from .report import Report
 from .row import ModelCall, Row, Run, Spent
+from .samples import SampleFile, load_samples, read_samples, save_samples
 from .summary import Summary
 from .utilisation import ContextUtilisation
 
 __all__ = [
-    "NDCG",
     "Abstention",
     "AnswerCorrectness",
     "AnswerRelevancy",
@@ -35,10 +37,12 @@ __all__ = [
     "Faithfulness",
     "FormatValidity",
     "FunctionMetric",
+    "HeuristicJudge",
     "HitRate",
     "Inquiry",
     "ModelCall",
     "ModelJudge",
+    "NDCG",
     "Planning",
     "Precision",
     "Recall",
@@ -46,15 +50,20 @@ __all__ = [
     "Report",
     "Row",
     "Run",
+    "SampleFile",
     "SemanticSimilarity",
     "Spent",
     "Summary",
     "TokenF1",
     "average_precision",
+    "beir_corpus",
     "claim_f",
     "comparison_table",
+    "load_samples",
     "mean_relevancy",
     "metric",
+    "read_samples",
+    "save_samples",
     "share_held",
     "with_holm",
 ]
