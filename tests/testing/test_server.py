@@ -1,10 +1,12 @@
 """What the fake server answers, as a user of the openai package sees it."""
 
 import asyncio
+import doctest
 import json
 import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
 
 import openai
 import pytest
@@ -14,6 +16,7 @@ from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletionChunk
 
 from llmopt.errors import ContractError, UsageError
+from llmopt.testing._server import application, faults, http, models, replies
 from llmopt.testing.server import (
     FakeOpenAI,
     Fault,
@@ -23,6 +26,7 @@ from llmopt.testing.server import (
     ServedModel,
     bag_of_words,
     error_response,
+    server_statistics,
 )
 from llmopt.types import TokenChance, ToolCall, Usage
 
@@ -419,8 +423,8 @@ def test_chinese_texts_share_characters() -> None:
 
 
 def test_lists_models_with_their_last_day() -> None:
-    models = [ServedModel("new"), ServedModel("old/model:x", shutdown_date="2027-01-14")]
-    with FakeOpenAI(models=models) as server, connect(server) as client:
+    served = [ServedModel("new"), ServedModel("old/model:x", shutdown_date="2027-01-14")]
+    with FakeOpenAI(models=served) as server, connect(server) as client:
         assert [model.id for model in client.models.list()] == ["new", "old/model:x"]
         assert client.models.retrieve("old/model:x").shutdown_date == "2027-01-14"
         assert client.models.retrieve("new").shutdown_date is None
@@ -629,3 +633,20 @@ def test_wrong_arguments_are_refused_when_it_is_made(arguments: dict[str, object
 def test_a_wrong_reply_is_refused_when_it_is_made(arguments: dict[str, float], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Reply(**arguments)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def test_tells_its_figures_over_http_without_counting_the_question() -> None:
+    with FakeOpenAI() as server, connect(server) as client:
+        client.models.list()
+        figures = [server_statistics(server.base_url, reset=True), server_statistics(server.base_url)]
+    assert [one.requests for one in figures] == [1, 0]
+    assert figures[0].counts == {"/v1/models": 1}
+    assert [one.in_flight for one in figures] == [0, 0]
+    assert server.count() == 0
+
+
+@pytest.mark.parametrize("module", [application, faults, http, models, replies])
+def test_the_examples_in_the_docstrings_run(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert result.failed == 0
+    assert result.attempted > 0

@@ -119,3 +119,11 @@ def test_the_command_refuses_what_is_no_fault(fault: str, capsys: pytest.Capture
         main(["--fault", fault])
     assert caught.value.code == 2
     assert "is no fault" in capsys.readouterr().err
+
+
+def test_the_module_runs_without_a_warning() -> None:
+    command = [sys.executable, "-W", "error", "-m", "llmopt.testing.server", "--until-eof"]
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    done = subprocess.run(command, input="", capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("http://127.0.0.1:")

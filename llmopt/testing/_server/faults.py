@@ -68,6 +68,14 @@ class Fault:
     The last three hit streamed requests only; `context_overflow`, `unsupported_parameter`,
     `malformed_content` and `empty` hit chat completions only.
 
+    Example:
+        The second request and about a tenth of the others are told to come back in two seconds.
+
+        >>> from llmopt.testing.server import FakeOpenAI
+        >>> busy = Fault("rate_limit", rate=0.1, at=(2,), retry_after=2)
+        >>> with FakeOpenAI(faults=[busy, Fault("stuck", path="/v1/embeddings", at=(1,))]) as server:
+        ...     pass  # talk to server.base_url
+
     Attributes:
         kind: See the table.
         rate: Share of the requests, 0 to 1.

@@ -35,6 +35,12 @@ class HttpRequest:
 class Response:
     """What goes back, how it is timed, and how the connection is treated after it.
 
+    Example:
+        A handler for a further route, `FakeOpenAI(routes={("GET", "/v1/files/{file}"): retrieve})`.
+
+        >>> def retrieve(request):
+        ...     return Response(content=b'{"id": "%b"}' % request.parameters["file"].encode())
+
     Attributes:
         status: The HTTP status.
         content: The body; not used when there are events.

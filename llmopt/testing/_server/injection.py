@@ -51,9 +51,9 @@ def _retry_headers(fault: Fault) -> dict[str, str]:
     after, milliseconds = fault.retry_after, fault.retry_after_ms
     headers: dict[str, str] = {}
     if after is not None:
-        headers["retry-after"] = after if isinstance(after, str) else f"{after:g}"
+        headers["retry-after"] = after if isinstance(after, str) else f"{after:.15g}"
     if milliseconds is not None:
-        headers["retry-after-ms"] = f"{milliseconds:g}"
+        headers["retry-after-ms"] = f"{milliseconds:.15g}"
     return headers
 
 

@@ -17,6 +17,10 @@ __all__ = ["Models", "ServedModel"]
 class ServedModel:
     """A model that the server says it has.
 
+    Example:
+        >>> ServedModel("old-model", shutdown_date="2027-01-14").owned_by
+        'llmopt'
+
     Attributes:
         id: Its name in requests.
         shutdown_date: The day on which it stops, `2027-01-14` for example; None if none is announced.

@@ -21,6 +21,11 @@ __all__ = ["Reply", "ReplyFunction", "content_text", "echo"]
 class Reply:
     """What the fake model answers to one request.
 
+    Example:
+        >>> voted = Reply("yes", alternatives=["yes", "no"])  # three different choices when n is 3
+        >>> called = Reply(tool_calls=[ToolCall("", "weather", '{"city": "Paris"}')])
+        >>> cut = Reply("The answer is", finish_reason="length", usage=Usage(100, 3))
+
     Attributes:
         text: The content; None for null. Cut at a `stop` text and at the token limit of the request
             (a token is four characters here), unless `finish_reason` is given.
