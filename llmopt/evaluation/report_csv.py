@@ -35,7 +35,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 def write_csv(path: Path, rows: Sequence[Row], metrics: Sequence[str]) -> None:
     """Write the table, atomically, with the mark by which spreadsheets know UTF-8."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    writer = csv.writer(text, lineterminator="\r\n")
     names = _names(metrics)
     writer.writerow([guarded(name) for name in names])
     for row in rows:

@@ -145,7 +145,7 @@ def _line(sample: Sample) -> str:
 
 def _as_csv(samples: Iterable[Sample]) -> str:
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(FIELDS)
     for sample in samples:
         writer.writerow([_cell(name, getattr(sample, name), sample.id) for name in FIELDS])
