@@ -108,8 +108,9 @@ _TRANSPORTS = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "
 
 def _refusal(body: object, message: str, status: int | None, headers: Mapping[str, str]) -> Report:
     found = as_mapping(body)
-    plain = "" if as_text(body).lstrip().startswith("<") else as_text(body)  # no page of HTML
-    words = as_text(found.get("message")) or _detail(found) or plain or message
+    words = as_text(found.get("message")) or _detail(found) or as_text(body) or message
+    if words.lstrip().startswith("<"):
+        words = "a page of HTML came instead of JSON"
     code = found.get("code")
     if status is None:
         # Some gateways answer 200, or begin to stream, and put the status into the body.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -28,7 +29,7 @@ def as_text(value: object) -> str:
 
 def count(value: object) -> int:
     """Return the value if it is a number of something, or 0."""
-    return int(value) if isinstance(value, int | float) and value >= 0 else 0
+    return int(value) if isinstance(value, int | float) and 0 <= value < math.inf else 0
 
 
 def number(value: object) -> float | None:
