@@ -24,7 +24,7 @@ def test_every_prompt_begins_with_the_same_system_message_and_ends_with_its_task
     system, user = render(inquiry)
     assert system == render(ABOUT_CONTEXTS[0])[0]
     assert (system.role, user.role) == ("system", "user")
-    assert "# Task\n" in user.content
+    assert user.content.rindex("Form: {") > user.content.rindex("<<<end ")
     assert user.content.rstrip().endswith("}")
     assert "{ids}" not in user.content
     assert "{count}" not in user.content
@@ -62,7 +62,7 @@ def test_a_second_request_carries_only_what_is_missing() -> None:
     user = render(inquiry, again=Again("some items had no usable verdict", (2,)))[1].content
     assert "2: two" in user
     assert "1: one" not in user
-    assert "for each of these ids: 2." in user
+    assert "for each id of 2." in user
     assert "some items had no usable verdict" in user
     useful = Inquiry(hook="useful", question="q", text="t", contexts=("first", "second"))
     again = render(useful, again=Again("x", (2,)))[1].content
@@ -106,5 +106,5 @@ def test_the_schema_accepts_the_form_that_the_task_shows_and_no_third_verdict(ho
 def test_the_prompts_stay_short() -> None:
     inquiries = [Inquiry(hook=hook, question="", text="", statements=("",), contexts=("",), count=3) for hook in HOOKS]
     sizes = [sum(len(message.content) for message in render(inquiry)) for inquiry in inquiries]
-    assert max(sizes) < 2_000
-    assert sum(sizes) < 9_000
+    assert max(sizes) < 1_000
+    assert sum(sizes) < 4_500

@@ -37,12 +37,12 @@ def ideal(messages: Sequence[Message]) -> str:
     user = messages[-1].content
     texts = {fence.label: fence.text for fence in read_fences(user)}
     contexts = {int(label.split()[1]): text for label, text in texts.items() if label.startswith("context")}
-    if "Split the answer" in user:
+    if "statements of the answer" in user:
         return json.dumps({"claims": texts["answer"].split(". ")})
-    if "questions, each" in user:
+    if "different questions" in user:
         count = int(re.findall(r"Write (\d+)", user)[0])
         return json.dumps({"questions": [{"question": texts["answer"], "noncommittal": 0}] * count})
-    if "Split the text" in user:
+    if "statements of the text" in user:
         items = [{"statement": s, "reason": "", "verdict": 1} for s in texts["text"].split(". ")]
         return json.dumps({"statements": items})
     asked = contexts
@@ -199,7 +199,7 @@ def test_the_split_of_an_answer_is_paid_once_for_two_metrics() -> None:
     model = FakeModel(ideal)
     judge = ModelJudge(model)
     scored(judge, Faithfulness(judge), AnswerCorrectness(judge))
-    splits = [request for request in model.requests if "Split the answer" in request[-1].content]
+    splits = [request for request in model.requests if "statements of the answer" in request[-1].content]
     assert len(splits) == 2
     assert len(model.requests) == 5
 
