@@ -1,0 +1,65 @@
+"""Several rankings of the same documents made one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import UsageError
+from ..types import Document, Hit
+
+__all__ = ["fuse_ranks"]
+
+
+def fuse_ranks(
+    lists: Sequence[Sequence[Hit]],
+    *,
+    weights: Sequence[float] | None = None,
+    constant: float = 60.0,
+    names: Sequence[str] | None = None,
+) -> list[Hit]:
+    """Return the documents of all lists by reciprocal rank fusion, best first, ties by id.
+
+    The score is the sum over the lists of `weight / (constant + rank)`, with the rank from 1; a list
+    without the document adds nothing (Cormack, Clarke and Büttcher 2009,
+    https://doi.org/10.1145/1571941.1572114). Scores of the lists need not be comparable.
+
+    Args:
+        lists: Rankings, best first, each without repeated documents.
+        weights: One per list, 0 or more; all 1 by default.
+        constant: How little the first ranks stand out, 0 or more; 60 in the paper.
+        names: One per list: a document's signals then hold its score in the list under that name,
+            beside the signals that its hits carried already.
+
+    Raises:
+        UsageError: When a weight or the constant is negative or not finite, or the numbers of lists,
+            weights and names differ.
+    """
+    weighted = _checked(weights, len(lists), constant)
+    if names is not None and len(names) != len(lists):
+        raise UsageError(f"rank fusion needs a name per list, got {len(names)} names for {len(lists)} lists")
+    scores: dict[str, float] = {}
+    documents: dict[str, Document] = {}
+    signals: dict[str, dict[str, float]] = {}
+    for number, (hits, weight) in enumerate(zip(lists, weighted, strict=True)):
+        for rank, hit in enumerate(hits, start=1):
+            id = hit.document.id
+            scores[id] = scores.get(id, 0.0) + weight / (constant + rank)
+            documents.setdefault(id, hit.document)
+            known = signals.setdefault(id, {})
+            known.update(hit.signals)
+            if names is not None:
+                known[names[number]] = hit.score
+    ranked = sorted(scores, key=lambda name: (-scores[name], name))
+    return [Hit(documents[name], scores[name], signals[name]) for name in ranked]
+
+
+def _checked(weights: Sequence[float] | None, count: int, constant: float) -> Sequence[float]:
+    if not 0 <= constant < float("inf"):
+        raise UsageError(f"the constant of rank fusion must be 0 or more, got {constant}")
+    if weights is None:
+        return [1.0] * count
+    if len(weights) != count:
+        raise UsageError(f"rank fusion needs a weight per list, got {len(weights)} weights for {count} lists")
+    if not all(0 <= weight < float("inf") for weight in weights):
+        raise UsageError(f"the weights of rank fusion must be 0 or more and finite, got {list(weights)}")
+    return weights
