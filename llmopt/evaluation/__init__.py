@@ -1,5 +1,6 @@
 """Measuring answers: samples, judges, metrics, the evaluator and its report."""
 
+from .agreement import Confusion, roc_auc
 from .beir import beir_corpus
 from .comparison import Comparison, comparison_table, with_holm
 from .context import ContextPrecision, ContextRecall
@@ -14,7 +15,8 @@ from .inquiry import Inquiry, Planning
 from .lexical import ExactMatch, TokenF1
 from .measuring import Answering
 from .model_judge import ModelJudge
-from .ranking_metrics import AveragePrecision, HitRate, NDCG, Precision, Recall, ReciprocalRank
+from .ragas_judge import RagasJudge
+from .ranking_metrics import NDCG, AveragePrecision, HitRate, Precision, Recall, ReciprocalRank
 from .relevancy import Abstention, AnswerRelevancy
 from .report import Report
 from .row import ModelCall, Row, Run, Spent
@@ -23,12 +25,14 @@ from .summary import Summary
 from .utilisation import ContextUtilisation
 
 __all__ = [
+    "NDCG",
     "Abstention",
     "AnswerCorrectness",
     "AnswerRelevancy",
     "Answering",
     "AveragePrecision",
     "Comparison",
+    "Confusion",
     "ContextPrecision",
     "ContextRecall",
     "ContextUtilisation",
@@ -42,9 +46,9 @@ __all__ = [
     "Inquiry",
     "ModelCall",
     "ModelJudge",
-    "NDCG",
     "Planning",
     "Precision",
+    "RagasJudge",
     "Recall",
     "ReciprocalRank",
     "Report",
@@ -63,6 +67,7 @@ __all__ = [
     "mean_relevancy",
     "metric",
     "read_samples",
+    "roc_auc",
     "save_samples",
     "share_held",
     "with_holm",

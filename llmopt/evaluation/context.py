@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ..interfaces import Judge, Metric
 from ..types import Need, Planned, Sample, Score
+from .compat import Compat, ragas_precision, ragas_recall
 from .formulas import average_precision, share_held
 from .inquiry import Inquiry, planned
 from .tally import holds, judged_score, undefined
@@ -25,6 +26,7 @@ class ContextPrecision(Metric):
 
     Args:
         judge: Who judges all contexts in one inquiry.
+        compat: `ragas`: Ragas's own figure in every edge case (see `RagasJudge`).
 
     Source: Ragas (Es et al. 2023), which asks once per context; average precision without its epsilon.
 
@@ -36,9 +38,12 @@ class ContextPrecision(Metric):
     """
 
     judge: Judge
+    compat: Compat | None = None
 
     async def measure(self, sample: Sample) -> Score:
         """Judge the contexts and take the average precision."""
+        if self.compat == "ragas":
+            return await ragas_precision(self.judge, sample)
         target, name = _target(sample)
         nothing = _nothing(sample, target)
         if nothing:
@@ -66,6 +71,7 @@ class ContextRecall(Metric):
 
     Args:
         judge: Who splits the reference and attributes its statements, in one inquiry.
+        compat: `ragas`: Ragas's own figure in every edge case (see `RagasJudge`).
 
     Source: Es et al. 2023, "Ragas: Automated Evaluation of Retrieval Augmented Generation".
 
@@ -78,9 +84,12 @@ class ContextRecall(Metric):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"reference"})
     judge: Judge
+    compat: Compat | None = None
 
     async def measure(self, sample: Sample) -> Score:
         """Attribute the reference's statements to the contexts and take the share."""
+        if self.compat == "ragas":
+            return await ragas_recall(self.judge, sample)
         reference = sample.reference or ""
         if not reference.strip():
             return undefined("the reference is empty")
@@ -95,7 +104,8 @@ class ContextRecall(Metric):
     def plan(self, sample: Sample) -> Sequence[Planned]:
         """Return one inquiry."""
         reference, contexts = sample.reference or "", tuple(sample.contexts)
-        if not reference.strip() or not any(context.strip() for context in contexts):
+        empty = not reference.strip() or not any(context.strip() for context in contexts)
+        if empty and self.compat is None:
             return ()
         asked = Inquiry(hook="attributed", question=sample.question, text=reference, contexts=contexts)
         return planned(self.judge, self.name, [asked])

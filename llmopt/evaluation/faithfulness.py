@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..interfaces import Judge, Metric
 from ..types import Planned, Sample, Score, Verdict
+from .compat import Compat, ragas_faithfulness
 from .formulas import share_held
 from .inquiry import Inquiry, likely_claims, planned
 from .tally import holds, judged_score, undefined
@@ -27,6 +28,8 @@ class Faithfulness(Metric):
         judge: Who splits the answer and verifies the claims: two inquiries a sample.
         fused: Let one inquiry split and verify: cheaper, and the judge sees the contexts while it splits.
         max_claims: Claims beyond this number are not verified and are counted in `details["cut"]`.
+        compat: `ragas`: Ragas's own figure in every edge case (see `RagasJudge`); neither `fused` nor
+            `max_claims` counts then.
 
     Source: Es et al. 2023, "Ragas: Automated Evaluation of Retrieval Augmented Generation".
 
@@ -40,9 +43,12 @@ class Faithfulness(Metric):
     judge: Judge
     fused: bool = False
     max_claims: int = 100
+    compat: Compat | None = None
 
     async def measure(self, sample: Sample) -> Score:
         """Split the answer, verify its claims against the contexts, and take the share."""
+        if self.compat == "ragas":
+            return await ragas_faithfulness(self.judge, sample)
         nothing = self._nothing(sample)
         if nothing:
             return undefined(nothing)
@@ -54,10 +60,10 @@ class Faithfulness(Metric):
 
     def plan(self, sample: Sample) -> Sequence[Planned]:
         """Return the inquiries: the split, and the verdicts on as many claims as such an answer makes."""
-        if self._nothing(sample):
+        if self._nothing(sample) and self.compat is None:
             return ()
         contexts = tuple(sample.contexts)
-        if self.fused:
+        if self.fused and self.compat is None:
             asked = [Inquiry(hook="attributed", question=sample.question, text=sample.answer, contexts=contexts)]
         else:
             statements = likely_claims(sample.answer)[: self.max_claims]

@@ -11,6 +11,7 @@ import numpy as np
 from .._tokens import count_tokens
 from ..interfaces import Embedder, Judge, Metric
 from ..types import ImpliedQuestion, Matrix, Planned, Sample, Score, Usage, Verdict
+from .compat import Compat, ragas_relevancy
 from .formulas import mean_relevancy
 from .inquiry import Inquiry, planned
 from .tally import undefined
@@ -38,6 +39,8 @@ class AnswerRelevancy(Metric):
         abstention: What "I don't know" is worth. `zero`: 0, as in Ragas. `exclude`: undefined, and so out
             of the mean. `reward`: 1 where the sample is marked `answerable=False`, else 0. An answer to an
             unanswerable question keeps its cosine: relevancy does not say whether it is true.
+        compat: `ragas`: Ragas's own figure in every edge case (see `RagasJudge`); two embedding requests,
+            and `abstention` does not count then.
 
     Source: Es et al. 2023, "Ragas: Automated Evaluation of Retrieval Augmented Generation".
 
@@ -53,9 +56,12 @@ class AnswerRelevancy(Metric):
     embedder: Embedder
     count: int = 3
     abstention: Abstention = "zero"
+    compat: Compat | None = None
 
     async def measure(self, sample: Sample) -> Score:
         """Imply questions, embed them with the sample's own, and take the mean cosine."""
+        if self.compat == "ragas":
+            return await ragas_relevancy(self.judge, self.embedder, sample, self.count)
         if not sample.answer.strip():
             return undefined("the answer is empty")
         if sample.abstained:
@@ -71,10 +77,11 @@ class AnswerRelevancy(Metric):
 
     def plan(self, sample: Sample) -> Sequence[Planned]:
         """Return one inquiry and one embedding request."""
-        if not sample.answer.strip() or sample.abstained:
+        if self.compat is None and (not sample.answer.strip() or sample.abstained):
             return ()
         asked = planned(self.judge, self.name, [Inquiry(hook="questions", text=sample.answer, count=self.count)])
-        usage = Usage(count_tokens(sample.question).count + self.count * _QUESTION_TOKENS, calls=1)
+        tokens = count_tokens(sample.question).count + self.count * _QUESTION_TOKENS
+        usage = Usage(tokens, calls=1 if self.compat is None else 2)
         return [*asked, Planned(f"{self.name}: embeddings", usage, self.embedder.price(usage))]
 
     def _abstained(self, sample: Sample, why: str, implied: Sequence[ImpliedQuestion]) -> Score:
