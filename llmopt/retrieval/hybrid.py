@@ -65,7 +65,7 @@ class Hybrid(ChangingRetriever):
 
     async def change(self, documents: Sequence[Document], kept: Sequence[int]) -> None:
         """Make the change in every part; a part that cannot change indexes everything again."""
-        before = self.documents
+        before = self._documents = self.documents
         for part in self._indexed():
             if isinstance(part, ChangingRetriever) and part.documents == before:
                 await call(part.change, documents, kept)
