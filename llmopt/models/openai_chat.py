@@ -180,6 +180,7 @@ class OpenAIChat(ChatModel):
             self._learn(frozenset({OLD_LIMIT}))  # it may know the limit by its older name
         return replace(
             completion,
+            model=completion.model or self.model,
             cost=self.price(usage) if usage.total_tokens else None,
             seconds=time.perf_counter() - started,
             notes=tuple(notes),
@@ -196,4 +197,4 @@ class OpenAIChat(ChatModel):
 
     def _caller(self, connection: Connection, options: Options) -> Caller:
         seconds = self.timeout if options.timeout is None else options.timeout
-        return Caller(type(self).__name__, self.model, connection.address, seconds, connection.key())
+        return Caller(type(self).__name__, self.model, connection.address, seconds, connection.secret)

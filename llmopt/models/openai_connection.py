@@ -57,13 +57,16 @@ class Connection:
             raise UsageError(
                 f"`base_url` is the full address of an API, for example http://localhost:8000/v1, got {given!r}"
             )
+        if parts.username or parts.password:
+            raise UsageError(
+                f"`base_url` for {parts.hostname} holds a user name or a password: take them out and pass `api_key`"
+            )
         return given.rstrip("/")
 
     @property
     def address(self) -> str:
-        """The address as it may be shown: without a user's name, a password and a query."""
-        parts = urlsplit(self.url)
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        """The address as it may be shown: without a query, which may hold a key."""
+        return urlunsplit((*urlsplit(self.url)[:3], "", ""))
 
     @property
     def is_openai(self) -> bool:
@@ -89,6 +92,12 @@ class Connection:
                 f"the API key for {self.address} holds white space or other characters that no key has: copy it again"
             )
         return key or _PLACEHOLDER_KEY
+
+    @property
+    def secret(self) -> str:
+        """The key if there is a real one, for keeping it out of messages; else empty."""
+        key = self.key()
+        return "" if key == _PLACEHOLDER_KEY else key
 
     def open(self) -> AsyncOpenAI:
         """Return a new client that never retries by itself.

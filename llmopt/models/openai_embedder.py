@@ -158,4 +158,4 @@ class OpenAIEmbedder(Embedder):
         )
 
     def _caller(self, connection: Connection) -> Caller:
-        return Caller(type(self).__name__, self.model, connection.address, self.timeout, connection.key())
+        return Caller(type(self).__name__, self.model, connection.address, self.timeout, connection.secret)

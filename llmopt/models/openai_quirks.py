@@ -117,7 +117,7 @@ def quirk_of(report: Report, body: Mapping[str, object], options: Options) -> st
         body: The request's JSON.
         options: The request's options; what the user set as `extra` is not touched.
     """
-    if report.trouble != "refused" or report.status not in {400, 422, 500, 501}:
+    if not _is_about_the_request(report):
         return ""
     unsupported = report.code in _CODES or _UNSUPPORTED.search(report.words) is not None
     role = _refused_role(report, body) if unsupported else ""
@@ -131,6 +131,13 @@ def quirk_of(report: Report, body: Mapping[str, object], options: Options) -> st
     if name == "max_completion_tokens" and unsupported:
         return OLD_LIMIT
     return name if unsupported and name in _DROPPED else ""
+
+
+def _is_about_the_request(report: Report) -> bool:
+    if report.trouble != "refused" or report.status is None:
+        return False
+    # Some servers call it an internal error; others have internal errors in words that happen to fit.
+    return report.status in {400, 422} or (report.status in {500, 501} and "support" in report.words.lower())
 
 
 def _format_quirk(body: Mapping[str, object], schema: JsonSchema, unsupported: bool) -> str:

@@ -22,6 +22,8 @@ from .openai_reports import Report
 
 __all__ = ["Caller", "refused"]
 
+_SHORTEST_SECRET = 8  # local servers are given keys like "any", which stand in every other word
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -47,7 +49,7 @@ class Caller:
 
     def masked(self, words: str) -> str:
         """Return the words without the key, which some servers repeat in their errors."""
-        return words.replace(self.secret, "***") if self.secret else words
+        return words.replace(self.secret, "***") if len(self.secret) >= _SHORTEST_SECRET else words
 
 
 def refused(report: Report, caller: Caller, parameter: str) -> ModelError:

@@ -71,9 +71,10 @@ def usage_of(body: Mapping[str, object]) -> Usage:
     """Return the tokens of one call; all 0 where the server does not count them."""
     usage = as_mapping(body.get("usage"))
     details = as_mapping(usage.get("prompt_tokens_details"))
-    return Usage(
-        count(usage.get("prompt_tokens")), count(usage.get("completion_tokens")), count(details.get("cached_tokens")), 1
-    )
+    read, written = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
+    # Some providers leave the tokens of reasoning out of the completion, but not out of the total.
+    written = max(written, count(usage.get("total_tokens")) - read)
+    return Usage(read, written, count(details.get("cached_tokens")), 1)
 
 
 def _finish(reason: object, called: bool) -> Finish:

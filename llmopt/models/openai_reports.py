@@ -66,13 +66,8 @@ def report_of(error: Exception) -> Report | None:
 
     if isinstance(error, openai.APIStatusError):
         return _refusal(error.body, error.message, error.status_code, error.response.headers)
-    if isinstance(error, openai.APITimeoutError | TimeoutError):
-        # The aiohttp transport calls a lost connection a timeout too: the root of it says which it was.
-        root = _root(error)
-        lost = isinstance(root, ConnectionError) or "Disconnected" in type(root).__name__
-        return Report(trouble="unreachable" if lost else "timeout", words=_words_of(root))
     if isinstance(error, openai.APIConnectionError):
-        return Report(trouble="unreachable", words=_words_of(_root(error)))
+        return _interruption(error)
     if isinstance(error, openai.APIResponseValidationError):
         return Report(trouble="malformed", words=error.message)
     if isinstance(error, openai.APIError):  # an error in the middle of a stream
@@ -90,16 +85,15 @@ def _other(error: Exception) -> Report | None:
         return Report(trouble="unusable" if error.final else "malformed", words=str(error))
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return Report(trouble="malformed", words=f"not JSON: {error}")
+    if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _TRANSPORTS:
+        return _interruption(error)
     troubles: Mapping[type[Exception], Trouble] = {
         openai.LengthFinishReasonError: "length",
         openai.ContentFilterFinishReasonError: "filtered",
         openai.OpenAIError: "unknown",
-        OSError: "unreachable",
     }
     trouble: Trouble | None = next((found for kind, found in troubles.items() if isinstance(error, kind)), None)
-    if trouble is None and type(error).__module__.partition(".")[0] in _TRANSPORTS:
-        trouble = "unreachable"
-    return None if trouble is None else Report(trouble=trouble, words=_words_of(_root(error)))
+    return None if trouble is None else Report(trouble=trouble, words=_words_of(error))
 
 
 # In the middle of a stream older versions of the openai package let their transport's errors through.
@@ -165,11 +159,15 @@ def _seconds(value: str) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def _root(error: BaseException) -> BaseException:
-    """Return what an exception was raised from in the end."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+def _interruption(error: Exception) -> Report:
+    """Tell a lost connection from a silent server; transports name them in ways of their own."""
+    chain: list[BaseException] = [error]
+    while (cause := chain[-1].__cause__) is not None:
+        chain.append(cause)
+    names = [type(link).__name__ for link in chain if not type(link).__module__.startswith("openai")]
+    lost = any("Connect" in name or "Disconnect" in name for name in names)
+    late = any("Timeout" in type(link).__name__ for link in chain)
+    return Report(trouble="timeout" if late and not lost else "unreachable", words=_words_of(chain[-1]))
 
 
 def _words_of(error: BaseException) -> str:

@@ -8,9 +8,9 @@ __all__ = ["Cutter", "cut_at"]
 
 
 def cut_at(text: str, stops: Sequence[str]) -> str:
-    """Return the text before the first of the stop texts."""
-    places = [place for place in map(text.find, stops) if place >= 0]
-    return text[: min(places, default=len(text))]
+    """Return the text before the stop text that is complete first, as a server would that writes on until then."""
+    found = [(place + len(stop), place) for stop in stops if (place := text.find(stop)) >= 0]
+    return text[: min(found, default=(0, len(text)))[1]]
 
 
 class Cutter:

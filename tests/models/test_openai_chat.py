@@ -247,3 +247,10 @@ def test_a_saved_model_comes_back_without_its_key(tmp_path: object) -> None:
     again = OpenAIChat.load(f"{tmp_path}/model")
     assert again.params() == {**model.params(), "api_key": None}
     assert again.fingerprint() == model.fingerprint()
+
+
+def test_tokens_of_reasoning_count_as_written_where_only_the_total_has_them() -> None:
+    choice = {"message": {"content": "ok"}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 112}
+    with FakeOpenAI(routes=answering({"choices": [choice], "usage": usage})) as server:
+        assert OpenAIChat("m", base_url=server.base_url).complete("hi").usage == Usage(10, 102, 0, 1)

@@ -205,3 +205,9 @@ def test_the_aiohttp_transport_is_used_or_its_extra_named() -> None:
 )
 def test_openais_own_servers_are_told_from_others(url: str | None, own: bool) -> None:
     assert Connection(url).is_openai is own
+
+
+def test_a_password_in_the_address_is_refused_and_not_shown() -> None:
+    with pytest.raises(UsageError, match="api_key") as caught:
+        OpenAIChat("m", base_url="http://user:geheim@127.0.0.1:9/v1").complete("hi")
+    assert "geheim" not in str(caught.value)

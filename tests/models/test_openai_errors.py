@@ -194,13 +194,13 @@ def test_a_key_that_the_server_repeats_does_not_get_into_the_error(status: int) 
 
 
 def test_nothing_shows_the_key() -> None:
-    model = OpenAIChat("m", base_url="http://user:pass@127.0.0.1:9/v1", api_key="sk-secret")
+    model = OpenAIChat("m", base_url="http://127.0.0.1:9/v1?key=sk-other", api_key="sk-secret")
     assert "sk-secret" not in repr(model)
     assert "sk-secret" not in repr(CALLER)
     with pytest.raises(ModelUnavailableError) as caught:
         model.complete("hi")
     assert "sk-secret" not in "".join(traceback.format_exception(caught.value))
-    assert "pass" not in str(caught.value)
+    assert "sk-other" not in str(caught.value)
 
 
 REPORTS = st.builds(
@@ -221,3 +221,7 @@ def test_every_report_becomes_one_of_our_errors_that_says_who_asked_whom(report:
     assert isinstance(error, LlmoptError)
     assert str(error).startswith("OpenAIChat('m') at http://localhost/v1: ")
     assert "sk-secret" not in str(error)
+
+
+def test_a_key_that_is_an_everyday_word_is_left_in_messages() -> None:
+    assert "too many requests" in str(refusal(429, {"error": {"message": "slow down"}}, key="any"))

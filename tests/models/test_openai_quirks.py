@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -219,6 +219,8 @@ def test_a_reply_is_cut_here_where_the_server_does_not_know_stop_texts() -> None
 
 
 @given(st.lists(st.text("abS"), max_size=12), st.lists(st.text("abS", min_size=1, max_size=4), max_size=3))
+@example(["ab"], ["abS", "b"])
+@example(["a", "b", "S"], ["abS", "b"])
 def test_cutting_in_pieces_is_cutting_the_whole(pieces: list[str], stops: list[str]) -> None:
     cutter = Cutter(stops)
     passed = "".join(cutter.take(piece) for piece in pieces) + cutter.rest()
