@@ -9,7 +9,7 @@ __all__ = ["Cutter", "cut_at"]
 
 def cut_at(text: str, stops: Sequence[str]) -> str:
     """Return the text before the stop text that is complete first, as a server would that writes on until then."""
-    found = [(place + len(stop), place) for stop in stops if (place := text.find(stop)) >= 0]
+    found = [(place + len(stop), place) for stop in stops if stop and (place := text.find(stop)) >= 0]
     return text[: min(found, default=(0, len(text)))[1]]
 
 
