@@ -1,7 +1,8 @@
 """Fits the weights of `HeuristicJudge` and prints them, to be copied into `llmopt/evaluation/support.py`.
 
-    python benchmarks/fit_heuristic_judge.py
+    python benchmarks/fit_heuristic_judge.py [--embedder FOLDER]
 
+With the folder of an exported all-MiniLM-L6-v2 (see `OnnxEmbedder`) the weights with an embedding are fitted.
 Logistic regression with a ridge, by Newton's method, on half of FActScore (InstructGPT, by biography) and
 half of MNLI dev (by pair); both sets and both labels weigh the same. The other halves and all further sets
 are for the report in `benchmarks/judges.py`. Only the weights go into the package, no data.
@@ -9,15 +10,18 @@ are for the report in `benchmarks/judges.py`. Only the weights go into the packa
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from llmopt.evaluation.support import FEATURES, evidence_of, support_of
+from llmopt.interfaces import Embedder
 
 sys.path.insert(0, str(Path(__file__).parent))
-from judge_data import Case, in_fitting_half, load_set
+from judge_data import Case, embedder_at, in_fitting_half, load_set
 
 FITTED_ON = ("factscore", "mnli")
 RIDGE = 20.0
@@ -25,12 +29,16 @@ STEPS = 40
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--embedder", type=Path)
+    folder = cast("Path | None", parser.parse_args().embedder)
+    embedder = embedder_at(folder)
     rows: list[tuple[float, ...]] = []
     labels: list[float] = []
     weights: list[float] = []
     for name in FITTED_ON:
         cases = [case for case in load_set(name) if in_fitting_half(case)]
-        rows += [support_of(case.text, evidence_of(case.contexts)).features() for case in cases]
+        rows += [seen(case, embedder) for case in cases]
         labels += [float(case.unsupported) for case in cases]
         weights += balanced(cases)
     features = np.array(rows)
@@ -38,10 +46,21 @@ def main() -> None:
     intercept, slopes = fit((features - center) / scale, np.array(labels), np.array(weights))
     raw = slopes / scale
     print(f"fitted on {len(rows)} claims of {', '.join(FITTED_ON)}")
-    for name, slope, weight in zip(FEATURES, slopes, raw, strict=True):
+    labelled = FEATURES if embedder is None else (*FEATURES, "distance")
+    for name, slope, weight in zip(labelled, slopes, raw, strict=True):
         print(f"  {name:16} {slope:+.2f} per standard deviation   {weight:+.4f}")
-    print(f"_WEIGHTS = ({', '.join(f'{weight:.4f}' for weight in raw)})")
-    print(f"_INTERCEPT = {intercept - float(raw @ center):.4f}")
+    shown = ", ".join(f"{weight:.4f}" for weight in raw)
+    print(f"Weights(({shown}), {intercept - float(raw @ center):.4f})")
+
+
+def seen(case: Case, embedder: Embedder | None) -> tuple[float, ...]:
+    evidence = evidence_of(case.contexts)
+    lexical = support_of(case.text, evidence).features()
+    if embedder is None:
+        return lexical
+    rows = embedder.encode([case.text, *evidence.texts], kind="document")
+    closest = max((float(cosine) for cosine in rows[1:] @ rows[0]), default=0.0)
+    return (*lexical, 1.0 - closest)
 
 
 def balanced(cases: list[Case]) -> list[float]:

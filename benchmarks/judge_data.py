@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
+
+import numpy as np
+
+from llmopt.interfaces import Embedder
+from llmopt.models.onnx_embedder import OnnxEmbedder
+from llmopt.types import Matrix, TextKind
+
+__all__ = ["Case", "Remembering", "available", "embedder_at", "in_fitting_half", "load_set", "names", "read", "texts"]
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
@@ -31,6 +39,25 @@ class Case:
     unsupported: bool
     group: str
     question: str = ""
+
+
+@dataclass(repr=False, eq=False)
+class Remembering(Embedder):
+    """Embeds every text once; the sets repeat their contexts."""
+
+    inner: Embedder
+    rows: dict[str, Matrix] = field(init=False, default_factory=dict[str, Matrix])
+
+    def embed(self, texts: Sequence[str], kind: TextKind) -> Matrix:
+        """Return the rows, of which only the new ones are computed."""
+        new = [text for text in dict.fromkeys(texts) if text not in self.rows]
+        if new:
+            self.rows.update(zip(new, self.inner.encode(new, kind=kind), strict=True))
+        return np.array([self.rows[text] for text in texts])
+
+
+def embedder_at(folder: Path | None) -> Embedder | None:
+    return None if folder is None else Remembering(OnnxEmbedder(str(folder)))
 
 
 def in_fitting_half(case: Case) -> bool:

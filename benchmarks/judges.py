@@ -1,6 +1,6 @@
 """Measures judges against human labels: ROC-AUC for "not supported", the floor beside it.
 
-    python benchmarks/judges.py [--sets factscore,begin] [--out judges.json]
+    python benchmarks/judges.py [--sets factscore,begin] [--embedder FOLDER] [--out judges.json]
 
 The floor is the share of the text's distinct words that stand nowhere in the contexts. Whole answers are
 split by the judge and count by the mean over their claims, weighted by words; one in which the judge finds
@@ -28,7 +28,7 @@ from llmopt.interfaces import Judge
 
 sys.path.insert(0, str(Path(__file__).parent))
 from fit_heuristic_judge import FITTED_ON
-from judge_data import Case, available, in_fitting_half, load_set, names
+from judge_data import Case, available, embedder_at, in_fitting_half, load_set, names
 
 SINGLE_CLAIMS = frozenset({"factscore", "mnli", "climate-fever", "scifact"})
 RESAMPLES = 400
@@ -54,13 +54,15 @@ class Line:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", default=",".join(names()))
+    parser.add_argument("--embedder", type=Path, help="folder of an exported model, for OnnxEmbedder")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     if not available():
         raise SystemExit("../shared/data is not there: nothing to measure on")
-    judge = HeuristicJudge()
+    judge = HeuristicJudge(embedder_at(arguments.embedder))
     lines = [measured(judge, name) for name in arguments.sets.split(",")]
-    print(f"{judge!r}: ROC-AUC for 'not supported', [95 % interval]; balanced accuracy at the judge's threshold")
+    print(f"HeuristicJudge(embedder={arguments.embedder})")
+    print("ROC-AUC for 'not supported', [95 % interval]; balanced accuracy at the judge's threshold")
     print(f"{'set':14} {'n':>5} {'split':9} {'judge':22} {'floor':22} {'gain':18} {'bal.acc':>7} {'claims/s':>9}")
     for line in lines:
         print(shown(line))

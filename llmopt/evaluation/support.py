@@ -16,15 +16,35 @@ from functools import lru_cache
 
 from .._text import is_cjk, sentences, words
 
-__all__ = ["FEATURES", "Evidence", "Sentence", "Support", "content_stems", "evidence_of", "probability", "support_of"]
+__all__ = [
+    "FEATURES",
+    "Evidence",
+    "Sentence",
+    "Support",
+    "Weights",
+    "content_stems",
+    "evidence_of",
+    "probability",
+    "support_of",
+]
 
 FEATURES = (
     "unsupported", "uncovered", "names", "numbers", "negation", "denial", "claim_length", "evidence_length",
 )  # fmt: skip
-"""What the linear model sees, in this order; see `Support`."""
+"""What the linear model sees, in this order; see `Support`. With an embedder the distance comes last."""
 
-_WEIGHTS = (1.4666, 2.6721, 1.3046, 1.2705, 0.8120, 0.6363, -0.0915, 0.1182)
-_INTERCEPT = -2.8465
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A linear model over the features: what speaks against a claim, in log odds."""
+
+    slopes: tuple[float, ...]
+    intercept: float
+
+
+_LEXICAL = Weights((1.4666, 2.6721, 1.3046, 1.2705, 0.8120, 0.6363, -0.0915, 0.1182), -2.8465)
+# Fitted with all-MiniLM-L6-v2; the cosines of another embedder may lie otherwise.
+_EMBEDDED = Weights((0.7001, 2.1, 1.288, 1.3366, 0.7003, 0.599, 0.0976, 0.0174, 3.1336), -3.3174)
 
 _FUNCTION_WORDS = """
 a about above after again against all also am an and any are as at be because been before being below between both but
@@ -68,13 +88,15 @@ class Evidence:
 
     Attributes:
         words: All words.
-        sentences: The sentences in order.
+        texts: The sentences' texts in order.
+        sentences: The sentences in the same order; one empty one where there is none.
         rarity: Per stem, the logarithm of how rare it is among the sentences.
         unseen: The rarity of a stem that is in none of them.
         size: Number of words.
     """
 
     words: frozenset[str]
+    texts: tuple[str, ...]
     sentences: tuple[Sentence, ...]
     rarity: Mapping[str, float]
     unseen: float
@@ -163,9 +185,16 @@ def support_of(claim: str, evidence: Evidence) -> Support:
     )
 
 
-def probability(support: Support) -> float:
-    """Return how likely a claim so covered is supported, 0 to 1, for as many supported claims as others."""
-    against = _INTERCEPT + math.fsum(w * x for w, x in zip(_WEIGHTS, support.features(), strict=True))
+def probability(support: Support, distance: float | None = None) -> float:
+    """Return how likely a claim so covered is supported, 0 to 1, for as many supported claims as others.
+
+    Args:
+        support: How the words cover it.
+        distance: 1 less the cosine to the closest sentence, where embeddings are at hand.
+    """
+    weights = _LEXICAL if distance is None else _EMBEDDED
+    seen = support.features() if distance is None else (*support.features(), distance)
+    against = weights.intercept + math.fsum(slope * value for slope, value in zip(weights.slopes, seen, strict=True))
     return 1.0 / (1.0 + math.exp(max(-60.0, min(60.0, against))))
 
 
@@ -186,6 +215,7 @@ def _prepared(texts: tuple[str, ...]) -> Evidence:
     many = max(1, len(prepared))
     return Evidence(
         words=frozenset(word for said in found for word in said),
+        texts=tuple(pieces),
         sentences=prepared or (Sentence(frozenset(), negated=False),),
         rarity={stem: math.log(1 + many / (count + 0.5)) for stem, count in counts.items()},
         unseen=math.log(1 + many / 0.5),

@@ -63,6 +63,19 @@ def test_a_claim_without_words_has_no_verdict() -> None:
     assert HeuristicJudge().verify(["!?"], CONTEXTS)[0].holds is None
 
 
+def test_an_embedder_counts_closeness_by_one_request() -> None:
+    embedder = FakeEmbedder(dimensions=1024)
+    judge = HeuristicJudge(embedder)
+    near, far = judge.verify(["The Seine is a long river.", "Elephants eat grass."], CONTEXTS)
+    assert near.probability is not None
+    assert far.probability is not None
+    assert near.probability > far.probability
+    assert len(embedder.requests) == 1
+    assert near.probability != HeuristicJudge().verify(["The Seine is a long river."], CONTEXTS)[0].probability
+    assert judge.verify([], CONTEXTS) == []
+    assert judge.verify(["Elephants eat."], [])[0].holds is False
+
+
 def test_useful_contexts_are_those_that_hold_question_and_target() -> None:
     judge = HeuristicJudge()
     found = judge.rate("How long is the Seine?", "777 km", CONTEXTS)
