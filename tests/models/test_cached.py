@@ -330,7 +330,7 @@ def test_who_waits_for_a_request_that_fails_hears_of_it(path: Path) -> None:
 
 
 def test_when_the_first_is_cancelled_the_next_sends(path: Path) -> None:
-    inner = Named(seconds=0.02)
+    inner = Named(seconds=0.15)
     model = Cached(inner, path)
 
     async def main() -> list[Completion]:
@@ -347,7 +347,7 @@ def test_when_the_first_is_cancelled_the_next_sends(path: Path) -> None:
 
 
 def test_a_wait_that_is_cancelled_disturbs_nobody(path: Path) -> None:
-    inner = Named(seconds=0.02)
+    inner = Named(seconds=0.15)
     model = Cached(inner, path)
 
     async def main() -> list[Completion]:
@@ -535,7 +535,7 @@ def test_a_batch_that_waits_for_one_that_fails_hears_of_it_and_the_next_one_send
 
 
 def test_when_the_first_batch_is_cancelled_the_next_sends(path: Path) -> None:
-    inner = Rows(seconds=0.02)
+    inner = Rows(seconds=0.15)
     embedder = CachedEmbedder(inner, path)
 
     async def main() -> Matrix:
