@@ -11,8 +11,9 @@ from .._sync import iterate_sync, run_sync
 from ..errors import UsageError
 from ..interfaces import Component, Metric
 from ..types import Need, Sample
-from .measuring import Answering, Measuring, in_order
+from .measuring import Answering, Measuring
 from .needs import FILLED_BY_PIPELINE, check_needs, numbered, prepared
+from .ordered import in_order
 from .overview import money
 from .report import Report
 from .row import Row

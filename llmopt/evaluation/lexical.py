@@ -17,6 +17,7 @@ from ..types import Need, Sample, Score
 __all__ = ["ExactMatch", "TokenF1", "normalised", "token_f1", "tokens"]
 
 _REFERENCE: frozenset[Need] = frozenset({"reference"})
+_MARKS = re.compile(r"[^\w\s]|_")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
@@ -74,7 +75,7 @@ class TokenF1(Metric):
 def normalised(text: str) -> str:
     """Return the text in lower case without punctuation, English articles and extra white space."""
     folded = unicodedata.normalize("NFKC", text).lower()
-    bare = "".join(c for c in folded if c not in string.punctuation and not unicodedata.category(c).startswith("P"))
+    bare = _MARKS.sub(_without_punctuation, folded)
     return " ".join(_ARTICLES.sub(" ", bare).split())
 
 
@@ -90,6 +91,12 @@ def token_f1(answer: str, reference: str) -> float:
         return float(given == wanted)
     shared = sum((Counter(given) & Counter(wanted)).values())
     return 2 * shared / (len(given) + len(wanted))
+
+
+def _without_punctuation(mark: re.Match[str]) -> str:
+    character = mark.group()
+    punctuation = character in string.punctuation or unicodedata.category(character).startswith("P")
+    return "" if punctuation else character
 
 
 def _pieces(word: str) -> list[str]:

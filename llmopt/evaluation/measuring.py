@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import traceback
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 from .._sync import call
 from .._trace import Recorder, record
@@ -17,12 +16,10 @@ from ..errors import LlmoptError
 from ..interfaces import Metric
 from ..types import Answer, Sample, Score
 from .needs import excused
+from .ordered import side_by_side
 from .row import ModelCall, Row, Run, Spent, canonical_score, model_calls
 
-__all__ = ["Answering", "Measured", "Measuring", "in_order"]
-
-T = TypeVar("T")
-R = TypeVar("R")
+__all__ = ["Answering", "Measured", "Measuring"]
 
 
 class Answering(Protocol):
@@ -107,17 +104,13 @@ class Measuring:
         return sample.answered(answer), Run(spent, answer.outcome, tuple(answer.citations)), calls
 
     async def _measured(self, sample: Sample) -> dict[str, Measured]:
-        tasks = [asyncio.create_task(self._awaited(metric, sample)) for metric in self._waiting]
-        try:
-            found = await self._in_one_thread(sample) if self._direct else {}
-            for metric, task in zip(self._waiting, tasks, strict=True):
-                found[metric.name] = await task
-        finally:
-            for task in tasks:
-                task.cancel()
-        return found
+        work = [self._awaited(metric, sample) for metric in self._waiting]
+        if self._direct:
+            work.append(self._in_one_thread(sample))
+        found = await side_by_side(work) if len(work) > 1 else [await work[0]]
+        return {name: measured for part in found for name, measured in part.items()}
 
-    async def _awaited(self, metric: Metric, sample: Sample) -> Measured:
+    async def _awaited(self, metric: Metric, sample: Sample) -> dict[str, Measured]:
         async with self._gate:
             with record("measure", metric, sample.id) as recorder:
                 score = excused(metric, sample, partial=self._partial)
@@ -125,7 +118,7 @@ class Measuring:
                     score = score or await metric.ascore(sample)
                 except Exception as error:  # noqa: BLE001 - a failure is a value in the report, whatever broke
                     score = Score(None, _reason(error), "failed")
-        return self._finished(metric, score, recorder)
+        return {metric.name: self._finished(metric, score, recorder)}
 
     async def _in_one_thread(self, sample: Sample) -> dict[str, Measured]:
         async with self._gate:
@@ -150,35 +143,6 @@ class Measuring:
     def _accounted(self, recorder: Recorder, purpose: str) -> tuple[Spent, list[ModelCall]]:
         step = recorder.frozen()
         return Spent.of(step), list(model_calls(step, purpose)) if self._prompts else []
-
-
-async def in_order(
-    work: Callable[[T], Coroutine[Any, Any, R]], items: Iterable[T], *, window: int
-) -> AsyncIterator[list[R]]:
-    """Yield what `work` makes of the items, in their order, in batches of what is ready.
-
-    At most `window` items are open at a time, so memory stays bounded however long the input is. Leaving
-    early, or an error of `work`, cancels what is open.
-    """
-    open_tasks: deque[asyncio.Task[R]] = deque()
-    source = iter(items)
-    try:
-        while True:
-            for item in source:
-                open_tasks.append(asyncio.create_task(work(item)))
-                if len(open_tasks) >= window:
-                    break
-            if not open_tasks:
-                return
-            await asyncio.wait([open_tasks[0]])
-            ready: list[R] = []
-            while open_tasks and open_tasks[0].done():
-                ready.append(open_tasks.popleft().result())
-            yield ready
-    finally:
-        for task in open_tasks:
-            task.cancel()
-        await asyncio.gather(*open_tasks, return_exceptions=True)
 
 
 def _reason(error: Exception) -> str:
