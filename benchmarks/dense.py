@@ -38,6 +38,7 @@ class Table(Embedder):
     queries: Matrix = field(repr=False)
 
     def embed(self, texts: Sequence[str], kind: TextKind) -> Matrix:
+        """Look them up by number."""
         source = self.rows if kind == "document" else self.queries
         return source[[int(text) for text in texts]]
 
