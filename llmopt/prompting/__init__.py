@@ -1,6 +1,31 @@
 """Prompt strategies: how a question is put to a model."""
 
+from .answers import AnswerKind, code_of, find_choice, find_number, find_yes_or_no, normalised, read_answer
+from .bootstrap import Bootstrapped, abootstrap_shots, bootstrap_shots
+from .chain_of_thought import ChainOfThought
 from .direct import Direct
+from .few_shot import FewShot
 from .grounded import Grounded
+from .self_consistency import SelfConsistency
+from .shot import Shot
+from .wrapper import Wrapper
 
-__all__ = ["Direct", "Grounded"]
+__all__ = [
+    "AnswerKind",
+    "Bootstrapped",
+    "ChainOfThought",
+    "Direct",
+    "FewShot",
+    "Grounded",
+    "SelfConsistency",
+    "Shot",
+    "Wrapper",
+    "abootstrap_shots",
+    "bootstrap_shots",
+    "code_of",
+    "find_choice",
+    "find_number",
+    "find_yes_or_no",
+    "normalised",
+    "read_answer",
+]
