@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from .types import Span
 
-__all__ = ["is_cjk", "sentences", "words"]
+__all__ = ["first_sentence_end", "is_cjk", "last_sentence_end", "sentences", "words"]
 
 _CJK = (
     "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3041-\u30ff\u31f0-\u31ff\uff66-\uff9d\uac00-\ud7af"
@@ -25,11 +25,12 @@ _WORDS = re.compile(f"[{_CJK}]+|{_LETTER}+(?:(?:'|(?<=[0-9])[.,](?=[0-9])){_LETT
 
 _MARKS = re.compile("[.!?\u2026\u3002\uff01\uff1f\uff1b\uff61\u0964\u061f\u06d4\n]+")
 _FULL_STOPS = re.compile("[\u3002\uff01\uff1f\uff1b\uff61\u0964\u061f\u06d4]")
-_CLOSERS = re.compile("[\"'\u201d\u2019)\\]}\u00bb\uff09\u300d\u300f\u3011\u300b*_`]*")
-_CITATIONS = re.compile(r"(?: ?\[\d{1,3}(?:, ?\d{1,3})*\])*(?=\s|$)")
-_NEXT = re.compile("\\s*([\"'\u201c\u2018(\\[*_`]*)([A-Za-z]*)(.?)", re.DOTALL)
+_QUOTES = "[\"'\u201d\u2019)\\]}\u00bb\uff09\u300d\u300f\u3011\u300b*_`]*"
+_CLOSERS = re.compile(_QUOTES)
+# With the citations that follow, "[1] [2, 3]", where white space or the end comes then.
+_CLOSED = re.compile(_QUOTES + r"(?: ?\[\d{1,3}(?:, ?\d{1,3})*\])*(?=\s|$)")
+_NEXT = re.compile("(\\s*)[\"'\u201c\u2018(\\[*_`]*([A-Za-z]*)(.?)", re.DOTALL)
 _BLANK_LINE = re.compile(r"\n[ \t\r\f\v]*\n")
-_WORD_BEFORE = re.compile(r"[^\s\"'\u201c\u2018(\[*_]+$")
 # What makes a line begin something new: a blank line, a list item, a heading, a table row, a quotation.
 _NEW_LINE = re.compile(
     "\n[ \t\u3000]*(?:\r?\n|[-*+\u2022\u00b7\u25cf\u25aa\u2013\u2014][ \t]|\\(?\\d{1,3}[.)\uff0e][ \t]"
@@ -38,6 +39,8 @@ _NEW_LINE = re.compile(
 )
 _OWN_LINE = re.compile(r"[ \t]*(?:#{1,6}[ \t]|\|)")
 _ENDS_IN_CJK = re.compile(f"[{_CJK}\u3000-\u303f\uff00-\uff65][\u2026\u2014\u201d\u2019]{{0,3}}$")
+_STRETCH = 256
+_LONGEST_ABBREVIATION = 6
 _FENCE = re.compile(r"^[ \t]{0,3}(?:```|~~~)[^\n]*\n?", re.MULTILINE)
 
 _NEVER_LAST = re.compile(
@@ -95,6 +98,27 @@ def sentences(text: str) -> Iterator[Span]:
     yield from _trimmed(text, start, len(text))
 
 
+def first_sentence_end(text: str, start: int, stop: int) -> int | None:
+    """Return where the first sentence that ends in text[start:stop] ends, fences not seen; None when none does."""
+    for match in _MARKS.finditer(text, start, stop):
+        end = _end_at(text, start, match)
+        if end is not None:
+            return end if end <= stop else None
+    return None
+
+
+def last_sentence_end(text: str, start: int, stop: int) -> int | None:
+    """Return where the last sentence that ends in text[start:stop] ends, fences not seen; None when none does."""
+    while start < stop:
+        first = max(start, stop - _STRETCH)
+        for match in reversed(list(_MARKS.finditer(text, first, stop))):
+            end = _end_at(text, start, match)
+            if end is not None and end <= stop:
+                return end
+        stop = first
+    return None
+
+
 def _ends(text: str) -> Iterator[int]:
     """Yield where sentences end, in order, white space not settled."""
     last = 0
@@ -136,30 +160,40 @@ def _end_at(text: str, start: int, marks: re.Match[str]) -> int | None:
 
 
 def _line_end(text: str, start: int, at: int) -> int | None:
-    if _NEW_LINE.match(text, at) or _ENDS_IN_CJK.search(text[max(start, at - 4) : at]):
+    if _NEW_LINE.match(text, at):
+        return at
+    if at > start and not text[at - 1].isascii() and _ENDS_IN_CJK.search(text[max(start, at - 4) : at]):
         return at
     line = max(start, text.rfind("\n", start, at) + 1)
     return at if _OWN_LINE.match(text, line, at) else None
 
 
 def _after_marks(text: str, start: int, at: int, stop: int) -> int | None:
-    closed = _CLOSERS.match(text, stop)
-    end = stop if closed is None else closed.end()
     marks = text[at:stop]
-    if _FULL_STOPS.search(marks):
-        return end
-    cited = _CITATIONS.match(text, end)
-    if cited is None:
+    if not marks.isascii() and _FULL_STOPS.search(marks):
+        return _closed(text, stop)
+    if stop < len(text) and text[stop].isascii() and text[stop].isalnum():  # 3.14, example.com
+        return None
+    closed = _CLOSED.match(text, stop)
+    if closed is None:
         # Plain marks within Chinese text need no space after them.
+        end = _closed(text, stop)
         within = at > start and end < len(text) and _HAS_CJK.match(text, at - 1) and _HAS_CJK.match(text, end)
         return end if within and "\u2026" not in marks else None
-    end = cited.end()
+    end = closed.end()
     following = _NEXT.match(text, end)
-    if following is None or following.end() == end or _BLANK_LINE.search(text, end, following.start(2)):
+    if following is None or following.end() == end:
         return end
-    word, other = following.group(2), following.group(3)
-    small = word[:1].islower() or (not word and (other.islower() or bool(_HAS_CJK.match(other))))
+    space, word, other = following.groups()
+    if "\n" in space and _BLANK_LINE.search(space):
+        return end
+    small = word[:1].islower() if word else other.islower() or _HAS_CJK.match(other) is not None
     return None if _goes_on(text, start, at, marks, word or other, small=small, closed=end > stop) else end
+
+
+def _closed(text: str, stop: int) -> int:
+    found = _CLOSERS.match(text, stop)
+    return stop if found is None else found.end()
 
 
 def _goes_on(text: str, start: int, at: int, marks: str, following: str, *, small: bool, closed: bool) -> bool:
@@ -167,15 +201,22 @@ def _goes_on(text: str, start: int, at: int, marks: str, following: str, *, smal
     if following == "|" or at == start or text[at - 1].isspace():
         return small or not following[:1].isalnum()
     if marks != ".":
-        return small and (closed or not set("!?").intersection(marks))
-    before = _WORD_BEFORE.search(text, max(start, at - 12), at)
-    word = before.group() if before else ""
-    if _LIST_NUMBER.fullmatch(word) and not text[start : at - len(word)].strip(" \t\n\r(*_"):
+        return small and (closed or not ("!" in marks or "?" in marks))
+    before = text[max(start, at - 12) : at].split()[-1]
+    word = before.lstrip("\"'\u201c\u2018([*_")
+    if len(word) > _LONGEST_ABBREVIATION and "." not in word:
+        return small and closed
+    if _LIST_NUMBER.fullmatch(word) and _begins_line(text, start, at - len(word)):
         return True
     if _BEFORE_NUMBER.fullmatch(word):
         return small or following[:1].isdigit()
     seldom = _SELDOM_LAST.fullmatch(word) is not None and not _STARTERS.fullmatch(following)
     return seldom or _NEVER_LAST.fullmatch(word) is not None or (small and closed)
+
+
+def _begins_line(text: str, start: int, at: int) -> bool:
+    before = text[max(start, at - 8) : at].rstrip(" \t(*_")
+    return before.endswith("\n") or (not before and at - 8 <= start)
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:

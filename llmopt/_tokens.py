@@ -25,13 +25,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TokenCount",
+    "block_end",
     "count_messages",
     "count_tokens",
+    "encoded_length",
     "encoding_name",
     "estimate_tokens",
     "estimate_weights",
+    "last_safe",
+    "next_safe",
     "safe_blocks",
     "vocabulary",
+    "without_surrogates",
 ]
 
 _O200K, _CL100K = "o200k_base", "cl100k_base"
@@ -60,7 +65,8 @@ _WEIGHTS = {
     _CL100K: {"lower": 21, "upper": 44, "digit": 72, "space": 10, "line": 58, "mark": 45}
     | dict(zip(_CLASSES, (90, 65, 105, 110, 110, 126, 104, 101, 200), strict=True)),
 }
-_BLOCK = 1 << 16
+_BLOCK = 1 << 20
+_STEP = 1 << 15
 # No pattern of either vocabulary crosses these places, so the parts have the tokens of the whole: a blank after
 # anything visible, a line end or a mark after a letter or a digit (not an apostrophe: "it's" is one piece).
 _SAFE = re.compile(
@@ -68,6 +74,7 @@ _SAFE = re.compile(
     "\u3001\u3002\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f\u201c\u201d])"
 )
 _SEARCHED = 4096
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _COUNTED_FIELDS = frozenset({"arguments", "content", "name", "text"})
 
 
@@ -108,7 +115,7 @@ def count_tokens(text: str, model: str | None = None) -> TokenCount:
     encoding = _loaded(name)
     if encoding is None:
         return TokenCount(estimate_tokens(text, name), exact=False)
-    return TokenCount(sum(len(encoding.encode_ordinary(text[a:b])) for a, b, _ in safe_blocks(text)), exact=known)
+    return TokenCount(sum(encoded_length(encoding, text[a:b]) for a, b in safe_blocks(text)), exact=known)
 
 
 def count_messages(messages: Sequence[Message | Mapping[str, object]], model: str | None = None) -> TokenCount:
@@ -163,25 +170,61 @@ def vocabulary(model: str | None = None) -> Encoding | None:
     return _loaded(encoding_name(model)[0])
 
 
-def safe_blocks(text: str) -> Iterator[tuple[int, int, bool]]:
-    """Yield (start, end, safe) of blocks that make up the text, at most 65,536 characters each.
+def encoded_length(encoding: Encoding, text: str) -> int:
+    """Return the number of tokens of a text of at most a block's length; a lone surrogate counts as U+FFFD."""
+    return len(encoding.encode_ordinary(text if text.isascii() else without_surrogates(text)))
 
-    Where `safe`, the tokens of the block do not depend on what follows it. Tokenising in blocks bounds
-    memory, and tiktoken overflows its stack on a million spaces.
-    """
+
+def without_surrogates(text: str) -> str:
+    """Return the text with every surrogate, which UTF-8 cannot hold, replaced by U+FFFD, one for one."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def safe_blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of blocks that make up the text, as `block_end` cuts them."""
     start = 0
-    while len(text) - start > _BLOCK:
-        end = _last_safe(text, start + _BLOCK)
-        yield start, end or start + _BLOCK, end is not None
-        start = end or start + _BLOCK
-    yield start, len(text), True
+    while start < len(text) or start == 0:
+        end, _ = block_end(text, start)
+        yield start, end
+        start = max(end, 1)
 
 
-def _last_safe(text: str, limit: int) -> int | None:
-    for begin in (limit - _SEARCHED // 16, limit - _SEARCHED):
-        ends = [match.end() for match in _SAFE.finditer(text, begin, limit)]
-        if ends:
-            return ends[-1]
+def block_end(text: str, start: int) -> tuple[int, bool]:
+    """Return where a block to tokenise from `start` may end, and whether no token crosses that place.
+
+    Blocks bound memory. They are a million characters long, or 32,768 where no safe place is found: the time
+    of tiktoken grows faster than a word without an end, and a million spaces overflow its stack.
+    """
+    for probe in range(start + _STEP, min(len(text), start + _BLOCK) + _STEP, _STEP):
+        if probe >= len(text):
+            return len(text), True
+        if last_safe(text, start, probe) is None:
+            end = last_safe(text, start, max(start, probe - _STEP))
+            return (end, True) if end else (probe, False)
+    end = last_safe(text, start, start + _BLOCK)
+    return (start + _BLOCK, False) if end is None else (end, True)
+
+
+def next_safe(text: str, start: int, end: int) -> int | None:
+    """Return the first place in (start, end) that no token of either vocabulary crosses; None when none is found.
+
+    The tokens of the text up to it are the same whatever follows, those after it whatever comes before.
+    """
+    found = _SAFE.search(text, start, min(end, start + _SEARCHED))
+    return None if found is None else found.end()
+
+
+def last_safe(text: str, start: int, end: int) -> int | None:
+    """Return the last place in (start, end] that no token of either vocabulary crosses; None when none is found."""
+    if end == len(text):
+        return end
+    for place in range(end, max(start, end - 3), -1):  # most often before a full stop
+        if _SAFE.match(text, place - 1):
+            return place
+    for searched in (_SEARCHED // 64, _SEARCHED):
+        places = [match.end() for match in _SAFE.finditer(text, max(start, end - searched), end)]
+        if places:
+            return places[-1]
     return None
 
 

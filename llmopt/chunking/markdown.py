@@ -1,0 +1,92 @@
+"""Passages along the outline of a Markdown text."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from ..interfaces import Chunker
+from ..types import Span
+from .cuts import last_cut, last_word, overlap_start
+from .outline import Section, sections
+from .ruler import Ruler, ruler_for
+from .walk import Walk, check_budget
+
+__all__ = ["Markdown"]
+
+
+@dataclass(repr=False)
+class Markdown(Chunker):
+    r"""Passages that never cross a heading and know the headings above them.
+
+    What stands under a heading is packed within the budget and cut as `Recursive` cuts. Code fences and
+    tables stay whole where they fit; a larger one is cut between its lines. The metadata of a passage hold
+    `headings`, the titles from the outermost heading to its own.
+
+    Args:
+        max_tokens: Budget of a passage, at least 4. Counted by the model's vocabulary where it is on disk, else by
+            the estimate.
+        overlap: Most tokens that two neighbours under one heading share, below `max_tokens`.
+        model: The model whose tokens count; None for o200k_base.
+
+    Raises:
+        UsageError: On use, when the two numbers leave no room.
+
+    Example:
+        >>> from llmopt.types import Document
+        >>> text = "# Cats\nThey sleep.\n## Food\nFish.\n# Dogs\nThey run."
+        >>> for passage in Markdown().chunk(Document("d", text)):
+        ...     print(passage.metadata["headings"], repr(passage.text))
+        ['Cats'] '# Cats\nThey sleep.'
+        ['Cats', 'Food'] '## Food\nFish.'
+        ['Dogs'] '# Dogs\nThey run.'
+    """
+
+    max_tokens: int = 512
+    overlap: int = 0
+    model: str | None = None
+
+    def spans(self, text: str) -> Iterator[Span]:
+        """Yield the passages."""
+        check_budget("Markdown", self.max_tokens, self.overlap)
+        return self._along(text)
+
+    def _along(self, text: str) -> Iterator[Span]:
+        ruler = ruler_for(text, self.model)
+        for section in sections(text):
+            metadata = {"headings": list(section.headings)}
+            resume = partial(_resume, ruler, self.overlap, section)
+            walk = Walk(ruler, self.max_tokens, partial(_cut, text, section), resume)
+            for start, end in walk.passages(section.start, section.end):
+                yield Span(start, end, metadata)
+
+
+def _cut(text: str, section: Section, start: int, fresh: int, limit: int) -> int | None:
+    block = _around(section, limit)
+    if block is not None:
+        # The block goes on beyond the budget: end before it, or when it began this passage, between its lines.
+        if block[0] > fresh:
+            return block[0]
+        line = text.rfind("\n", fresh + 1, limit + 1)
+        return line if line > 0 else last_word(text, fresh, limit)
+    found = last_cut(text, start, fresh, limit)
+    block = None if found is None else _around(section, found)
+    if block is None:
+        return found
+    return block[0] if block[0] > fresh else block[1]
+
+
+def _around(section: Section, place: int) -> tuple[int, int] | None:
+    """Return the block that is to stay whole and that a cut at `place` would cut."""
+    at = bisect.bisect_left(section.whole, (place, 0)) - 1
+    return section.whole[at] if at >= 0 and place < section.whole[at][1] else None
+
+
+def _resume(ruler: Ruler, overlap: int, section: Section, start: int, end: int) -> int:
+    back = max(start + 1, ruler.back(end, overlap))
+    if overlap == 0 or back >= end:
+        return end
+    block = _around(section, back)
+    return overlap_start(ruler.text, back, end) if block is None else min(block[1], end)
