@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -41,6 +41,7 @@ class FormatValidity(Metric):
         1.0
     """
 
+    immediate: ClassVar[bool] = True
     pattern: str | None = None
     schema: Mapping[str, object] | type[BaseModel] | None = None
 

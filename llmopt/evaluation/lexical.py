@@ -37,6 +37,7 @@ class ExactMatch(Metric):
     """
 
     needs: ClassVar[frozenset[Need]] = _REFERENCE
+    immediate: ClassVar[bool] = True
 
     def measure(self, sample: Sample) -> Score:
         """Return 1 or 0; undefined for an empty answer."""
@@ -59,6 +60,7 @@ class TokenF1(Metric):
     """
 
     needs: ClassVar[frozenset[Need]] = _REFERENCE
+    immediate: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

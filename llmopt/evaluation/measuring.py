@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from .._sync import call
 from .._trace import Recorder, record
@@ -19,7 +19,7 @@ from .needs import excused
 from .ordered import side_by_side
 from .row import ModelCall, Row, Run, Spent, canonical_score, model_calls
 
-__all__ = ["Answering", "Measured", "Measuring"]
+__all__ = ["Answering", "Immediate", "Measured", "Measuring"]
 
 
 class Answering(Protocol):
@@ -34,6 +34,16 @@ class Answering(Protocol):
         ...
 
 
+_NOTHING = Spent()
+
+
+@runtime_checkable
+class Immediate(Protocol):
+    """A metric that only computes, so quickly that handing it to a thread would cost more."""
+
+    immediate: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """A metric's score with what it took.
@@ -45,7 +55,7 @@ class Measured:
     """
 
     score: Score
-    spent: Spent = Spent()
+    spent: Spent = _NOTHING
     calls: Sequence[ModelCall] = ()
 
 
@@ -74,8 +84,10 @@ class Measuring:
         self._prompts = prompts
         self._partial = partial
         self._metrics = metrics
+        self._immediate = [metric for metric in metrics if isinstance(metric, Immediate) and metric.immediate]
         self._waiting = [metric for metric in metrics if inspect.iscoroutinefunction(metric.measure)]
-        self._direct = [metric for metric in metrics if metric not in self._waiting]
+        rest = [*self._immediate, *self._waiting]
+        self._blocking = [metric for metric in metrics if not any(metric is other for other in rest)]
 
     async def row(self, sample: Sample) -> Row:
         """Answer one sample, where there is a pipeline, and measure it; whatever fails is a value in the row."""
@@ -87,7 +99,7 @@ class Measuring:
             return Row(sample, {metric.name: failed for metric in self._metrics}, run, calls=tuple(calls))
         found = await self._measured(sample)
         scores = {metric.name: found[metric.name].score for metric in self._metrics}
-        spent = sum((measured.spent for measured in found.values()), Spent())
+        spent = sum((measured.spent for measured in found.values() if measured.spent is not _NOTHING), _NOTHING)
         calls += [made for measured in found.values() for made in measured.calls]
         return Row(sample, scores, run, spent, tuple(calls))
 
@@ -104,11 +116,19 @@ class Measuring:
         return sample.answered(answer), Run(spent, answer.outcome, tuple(answer.citations)), calls
 
     async def _measured(self, sample: Sample) -> dict[str, Measured]:
+        found = {metric.name: self._at_once(metric, sample) for metric in self._immediate}
         work = [self._awaited(metric, sample) for metric in self._waiting]
-        if self._direct:
+        if self._blocking:
             work.append(self._in_one_thread(sample))
-        found = await side_by_side(work) if len(work) > 1 else [await work[0]]
-        return {name: measured for part in found for name, measured in part.items()}
+        for part in await side_by_side(work):
+            found |= part
+        return found
+
+    def _at_once(self, metric: Metric, sample: Sample) -> Measured:
+        try:
+            return Measured(canonical_score(excused(metric, sample, partial=self._partial) or metric.score(sample)))
+        except Exception as error:  # noqa: BLE001 - a failure is a value in the report, whatever broke
+            return Measured(Score(None, _reason(error), "failed"))
 
     async def _awaited(self, metric: Metric, sample: Sample) -> dict[str, Measured]:
         async with self._gate:
@@ -125,7 +145,7 @@ class Measuring:
             return await call(self._directly, sample)
 
     def _directly(self, sample: Sample) -> dict[str, Measured]:
-        return {metric.name: self._called(metric, sample) for metric in self._direct}
+        return {metric.name: self._called(metric, sample) for metric in self._blocking}
 
     def _called(self, metric: Metric, sample: Sample) -> Measured:
         with record("measure", metric, sample.id) as recorder:

@@ -48,7 +48,10 @@ async def in_order(
 
 async def side_by_side(work: Iterable[Coroutine[Any, Any, R]]) -> list[R]:
     """Return what the coroutines return, in their order; an error of one cancels the others."""
-    going = [asyncio.create_task(_held(coroutine)) for coroutine in work]
+    listed = list(work)
+    if len(listed) <= 1:
+        return [await coroutine for coroutine in listed]
+    going = [asyncio.create_task(_held(coroutine)) for coroutine in listed]
     try:
         return [_opened(await task) for task in going]
     finally:

@@ -6,11 +6,9 @@ two passages of one document are found, counts once, at its best rank; the ids b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import numpy as np
-
-from .._stats.estimate import Floats
 from ..errors import UsageError
 
 __all__ = [
@@ -37,31 +35,34 @@ def recall_at(ranking: Sequence[str], relevant: Collection[str], k: int) -> floa
         0.3333333333333333
     """
     wanted = _some(relevant)
-    return float(_found(ranking, wanted)[: _rank(k)].sum() / len(wanted))
+    return sum(_found(ranking, wanted)[: _rank(k)]) / len(wanted)
 
 
 def precision_at(ranking: Sequence[str], relevant: Collection[str], k: int) -> float:
     """Return the share of the first `k` places that hold a relevant document, 0 to 1; an empty place holds none."""
-    return float(_found(ranking, _some(relevant))[: _rank(k)].sum() / k)
+    return sum(_found(ranking, _some(relevant))[: _rank(k)]) / k
 
 
 def hit_rate_at(ranking: Sequence[str], relevant: Collection[str], k: int) -> float:
     """Return 1 when a relevant document is among the first `k`, else 0."""
-    return float(_found(ranking, _some(relevant))[: _rank(k)].any())
+    return float(any(_found(ranking, _some(relevant))[: _rank(k)]))
 
 
 def reciprocal_rank(ranking: Sequence[str], relevant: Collection[str]) -> float:
     """Return 1 over the rank of the first relevant document, 0 when there is none."""
-    places = np.flatnonzero(_found(ranking, _some(relevant)))
-    return 1.0 / (int(places[0]) + 1) if len(places) else 0.0
+    found = _found(ranking, _some(relevant))
+    return 1.0 / (found.index(True) + 1) if True in found else 0.0
 
 
 def average_precision_of_ranking(ranking: Sequence[str], relevant: Collection[str]) -> float:
     """Return the mean, over the relevant documents, of the precision at their rank; 0 for one not found."""
     wanted = _some(relevant)
-    found = _found(ranking, wanted)
-    precision = np.cumsum(found) / np.arange(1, len(found) + 1)
-    return float((precision * found).sum() / len(wanted))
+    total, seen = 0.0, 0
+    for rank, found in enumerate(_found(ranking, wanted), 1):
+        if found:
+            seen += 1
+            total += seen / rank
+    return total / len(wanted)
 
 
 def ndcg_at(ranking: Sequence[str], gains: Mapping[str, float], k: int) -> float:
@@ -81,17 +82,16 @@ def ndcg_at(ranking: Sequence[str], gains: Mapping[str, float], k: int) -> float
         0.7967075809905066
     """
     _some([id for id, gain in gains.items() if gain > 0])
-    reached = np.array([max(0.0, gains.get(id, 0.0)) for id in distinct(ranking)[: _rank(k)]])
-    best = np.sort(np.maximum(np.array(list(gains.values()), dtype=np.float64), 0.0))[::-1][:k]
-    return _discounted(reached) / _discounted(best)
+    reached = [gains.get(id, 0.0) for id in distinct(ranking)[: _rank(k)]]
+    return _discounted(reached) / _discounted(sorted(gains.values(), reverse=True)[:k])
 
 
-def _discounted(gains: Floats) -> float:
-    return float((gains / np.log2(np.arange(2, len(gains) + 2))).sum())
+def _discounted(gains: Sequence[float]) -> float:
+    return math.fsum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, 1) if gain > 0)
 
 
-def _found(ranking: Sequence[str], relevant: Collection[str]) -> Floats:
-    return np.array([id in relevant for id in distinct(ranking)], dtype=np.float64)
+def _found(ranking: Sequence[str], relevant: Collection[str]) -> list[bool]:
+    return [id in relevant for id in distinct(ranking)]
 
 
 def _some(relevant: Collection[str]) -> set[str]:

@@ -35,6 +35,7 @@ class Recall(Metric):
     """
 
     needs: ClassVar[frozenset[Need]] = _GOLD
+    immediate: ClassVar[bool] = True
     k: int = 5
 
     @property
@@ -52,6 +53,7 @@ class Precision(Metric):
     """The share of the first `k` places that hold a gold document; `precision@5`."""
 
     needs: ClassVar[frozenset[Need]] = _GOLD
+    immediate: ClassVar[bool] = True
     k: int = 5
 
     @property
@@ -69,6 +71,7 @@ class HitRate(Metric):
     """Whether a gold document is among the first `k` contexts; `hit_rate@5`."""
 
     needs: ClassVar[frozenset[Need]] = _GOLD
+    immediate: ClassVar[bool] = True
     k: int = 5
 
     @property
@@ -86,6 +89,7 @@ class ReciprocalRank(Metric):
     """1 over the rank of the first gold document; its mean is the MRR."""
 
     needs: ClassVar[frozenset[Need]] = _GOLD
+    immediate: ClassVar[bool] = True
 
     def measure(self, sample: Sample) -> Score:
         """Return the reciprocal rank, 0 when no gold document was retrieved."""
@@ -97,6 +101,7 @@ class AveragePrecision(Metric):
     """The mean of the precision at every gold document's rank; its mean is the MAP."""
 
     needs: ClassVar[frozenset[Need]] = _GOLD
+    immediate: ClassVar[bool] = True
 
     def measure(self, sample: Sample) -> Score:
         """Return the average precision, 0 when no gold document was retrieved."""
@@ -119,6 +124,7 @@ class NDCG(Metric):
     """
 
     needs: ClassVar[frozenset[Need]] = _GOLD
+    immediate: ClassVar[bool] = True
     k: int = 10
     gains: Callable[[Sample], Mapping[str, float]] | None = None
 
