@@ -15,6 +15,7 @@ from .inquiry import Inquiry, Planning
 from .lexical import ExactMatch, TokenF1
 from .measuring import Answering
 from .model_judge import ModelJudge
+from .nli_judge import NLIJudge
 from .ragas_judge import RagasJudge
 from .ranking_metrics import NDCG, AveragePrecision, HitRate, Precision, Recall, ReciprocalRank
 from .relevancy import Abstention, AnswerRelevancy
@@ -46,6 +47,7 @@ __all__ = [
     "Inquiry",
     "ModelCall",
     "ModelJudge",
+    "NLIJudge",
     "Planning",
     "Precision",
     "RagasJudge",
