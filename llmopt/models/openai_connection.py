@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 from urllib.parse import urlsplit, urlunsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from ..errors import CredentialsError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI, DefaultAioHttpClient
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 __all__ = ["Connection", "Transport"]
 
@@ -135,15 +136,17 @@ class Connection:
             http_client=http_client,
         )
 
-    def _http_client(self) -> DefaultAioHttpClient | None:
+    def _http_client(self) -> DefaultAsyncHttpxClient:
         import openai  # noqa: PLC0415 - it takes a second
 
-        maker = getattr(openai, "DefaultAioHttpClient", None) if self.transport != "httpx" else None
-        try:
-            return None if maker is None else cast("type[DefaultAioHttpClient]", maker)()
-        except RuntimeError as error:  # aiohttp is not installed
-            if self.transport == "aiohttp":
-                raise MissingExtraError(
-                    "transport='aiohttp' needs a package that is not installed: pip install 'llmopt[fast]'"
-                ) from error
-            return None
+        if self.transport != "httpx":
+            maker = getattr(openai, "DefaultAioHttpClient", None)  # older versions have none
+            with suppress(RuntimeError):  # aiohttp is not installed
+                if maker is not None:
+                    return cast("type[DefaultAsyncHttpxClient]", maker)()
+        if self.transport == "aiohttp":
+            raise MissingExtraError(
+                "transport='aiohttp' needs a package that is not installed: pip install 'llmopt[fast]'"
+            )
+        # Not the client that AsyncOpenAI makes by itself: that one closes itself on whatever loop runs when it goes.
+        return openai.DefaultAsyncHttpxClient()
