@@ -97,9 +97,10 @@ class Postings:
         write_header(folder, _KIND, _VERSION, {"words": len(self.vocabulary)})
         (folder / "vocabulary.json").write_text(json.dumps(list(self.vocabulary), ensure_ascii=False), "utf-8")
         if self.engine is not None:
-            for name in ("data", "indices", "indptr"):
-                array = cast("npt.NDArray[np.generic]", self.engine.scores[name])
-                save_array(folder / f"{name}.npy", array)
+            # Versions of bm25s differ in the widths of their numbers; a file has one form.
+            save_array(folder / "data.npy", np.asarray(self.engine.scores["data"], np.float32))
+            save_array(folder / "indices.npy", np.asarray(self.engine.scores["indices"], np.int32))
+            save_array(folder / "indptr.npy", np.asarray(self.engine.scores["indptr"], np.int64))
 
     @classmethod
     def restore(cls, folder: Path, documents: Sequence[Document], k1: float, b: float) -> Postings:
