@@ -125,7 +125,7 @@ def _pairwise_fit(differences: Sequence[Floats], l2: float) -> Floats:
         chance = 1 / (1 + np.exp(np.clip(rows @ weights, -30, 30)))
         gradient = -(rows.T @ (share * chance)) + l2 * weights
         curvature = (rows * (share * chance * (1 - chance))[:, None]).T @ rows + l2 * np.eye(len(weights))
-        move: Floats = np.linalg.solve(curvature, gradient)
+        move: Floats = np.asarray(np.linalg.solve(curvature, gradient), np.float64)
         weights -= move
         if np.abs(move).max() < 1e-8:
             break
