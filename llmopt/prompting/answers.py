@@ -15,8 +15,9 @@ AnswerKind: TypeAlias = Literal["text", "number", "choice", "yes_no"]
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
 _SIGNED = re.compile(r"(?<![\w.)])-?(?:[$\u20ac\u00a3\u00a5]\s?)?" + _DIGITS)
 _UNSIGNED = re.compile(_DIGITS)
-_MARKED_CHOICE = re.compile(r"[(\[]\s*([A-Za-z])\s*[)\]]|(?<![A-Za-z])([A-Z])\s*[).:]")
-_BARE_CHOICE = re.compile(r"(?<![\w'])([B-HJ-Z]|[AI](?!\s+[a-z]))(?![\w'])")
+_MARKED_CHOICE = re.compile(r"[(\[]\s*([A-Za-z])\s*[)\]]|^\W*([A-Z])\s*[).:](?!\w)", re.MULTILINE)
+# Alone, "A" and "I" are words as often as letters: only where no lower-case word but "or" and "and" follows.
+_BARE_CHOICE = re.compile(r"(?<![\w'])([B-HJ-Z]|[AI](?!\s+(?!or\b|and\b)[a-z]))(?![\w'])")
 _YES_OR_NO = re.compile(r"\b(yes|no|true|false)\b|(\u4e0d\u662f|\u4e0d\u5bf9|\u5426|\u662f|\u5bf9)", re.IGNORECASE)
 _YES = frozenset({"yes", "true", "\u662f", "\u5bf9"})
 _CITATION = re.compile(r"\[\d+(?:\s*[,-]\s*\d+)*\]")

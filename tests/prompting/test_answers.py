@@ -51,6 +51,8 @@ def test_every_integer_is_read_back_with_and_without_separators(value: int) -> N
         ("A dog and (C) a cat", "C"),
         ("A", "A"),
         ("I think D", "D"),
+        ("A, B, or D.", "A"),
+        ("probably A or C", "A"),
         ("none of them", None),
         ("A dog", None),
     ],
