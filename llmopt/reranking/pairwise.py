@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
@@ -14,6 +15,8 @@ from ..types import Hit, Options
 from .prompts import pairwise_prompt
 
 __all__ = ["Pairwise"]
+
+_LETTER = re.compile(r"[\W_]*(?:passage\W*)?([ab])\b", re.IGNORECASE)
 
 
 @dataclass(repr=False)
@@ -73,7 +76,12 @@ class Pairwise(Reranker):
     async def _first_is_better(self, query: str, first: Hit, second: Hit) -> bool:
         messages = pairwise_prompt(query, first.document.text, second.document.text)
         reply = content_of(await self.model.acomplete(messages, self.options))
-        letter = reply.strip().strip("*[(\"'").removeprefix("Passage").strip()[:1].upper()
+        letter = _letter_of(reply)
         if letter not in {"A", "B"}:
             raise ModelOutputError(f"`Pairwise` asked for A or B, the model replied {reply[:80]!r}")
         return letter == "A"
+
+
+def _letter_of(reply: str) -> str:
+    found = _LETTER.match(reply.strip())
+    return found.group(1).upper() if found else ""

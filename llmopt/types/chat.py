@@ -146,7 +146,7 @@ class Completion:
     """A model's reply.
 
     Attributes:
-        text: The content; empty when the model only called tools or refused.
+        text: The content, or the words of a refusal; empty when the model only called tools.
         usage: Tokens; of a reply from our cache: those of the original call.
         finish: Why it ended.
         tool_calls: What the model wants called.
