@@ -38,6 +38,10 @@ class Component:
     secrets: ClassVar[frozenset[str]] = frozenset()
     """Parameters that are never shown, hashed or written (API keys)."""
 
+    incidental: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that change how fast or how dear the work is, never what comes out (timeouts, prices):
+    they are saved and shown, and do not count in the fingerprint, so that a cache outlives them."""
+
     def params(self) -> dict[str, object]:
         """Return the constructor arguments by name; `type(self)(**params)` rebuilds the component."""
         return {name: getattr(self, name) for name in _parameters(cast("Hashable", type(self)))}
@@ -45,7 +49,7 @@ class Component:
     def fingerprint(self) -> str:
         """Return a hash of class and parameters that is the same in every process.
 
-        Nested components count, secrets do not; functions count by their source.
+        Nested components count; secrets and incidental parameters do not; functions count by their source.
         """
         canonical = json.dumps(described(self), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -28,6 +28,7 @@ Named: TypeAlias = "type[object] | Callable[..., object]"
 @runtime_checkable
 class _Parametrised(Protocol):
     secrets: frozenset[str]
+    incidental: frozenset[str]
 
     def params(self) -> dict[str, object]: ...
 
@@ -68,7 +69,8 @@ def _encode(value: object, leaf: Callable[[object], Json]) -> Json:
     if isinstance(value, list | tuple | frozenset | set | Mapping):
         return _encode_collection(cast("Iterable[object]", value), leaf)
     if isinstance(value, _Parametrised) and not isinstance(value, type):
-        shown = {name: item for name, item in value.params().items() if name not in value.secrets}
+        hidden = value.secrets | value.incidental if leaf is _digest else value.secrets
+        shown = {name: item for name, item in value.params().items() if name not in hidden}
         return _instance(value, shown, leaf)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}

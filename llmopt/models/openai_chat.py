@@ -59,6 +59,7 @@ class OpenAIChat(ChatModel):
     """
 
     secrets: ClassVar[frozenset[str]] = frozenset({"api_key"})
+    incidental: ClassVar[frozenset[str]] = frozenset({"timeout", "transport", "prices"})
 
     model: str
     _: KW_ONLY

@@ -62,6 +62,9 @@ class OpenAIEmbedder(Embedder):
     """
 
     secrets: ClassVar[frozenset[str]] = frozenset({"api_key"})
+    incidental: ClassVar[frozenset[str]] = frozenset(
+        {"timeout", "transport", "prices", "concurrency", "encoding_format"}
+    )
 
     model: str
     _: KW_ONLY

@@ -62,6 +62,20 @@ def test_secrets_are_masked_and_left_out_of_the_fingerprint_and_the_file(tmp_pat
     assert Whole.load(tmp_path / "whole", allow=[Part]).api_key is None
 
 
+def test_incidental_parameters_are_saved_but_do_not_count_in_the_fingerprint() -> None:
+    @dataclass(repr=False)
+    class Slow(Component):
+        incidental: ClassVar[frozenset[str]] = frozenset({"timeout"})
+
+        name: str = "a"
+        timeout: float = 1.0
+
+    assert Slow("a", 1.0).fingerprint() == Slow("a", 9.0).fingerprint() != Slow("b", 1.0).fingerprint()
+    again = load(dump(Slow("a", 9.0)), allow=[Slow])
+    assert isinstance(again, Slow)
+    assert again.timeout == 9.0
+
+
 def test_the_fingerprint_sees_nested_parameters() -> None:
     assert Whole([Part(1)]).fingerprint() != Whole([Part(2)]).fingerprint()
     assert Whole(named={"a": Part(1)}).fingerprint() != Whole(named={"b": Part(1)}).fingerprint()
