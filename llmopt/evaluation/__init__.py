@@ -2,6 +2,7 @@
 
 from .agreement import Confusion, roc_auc
 from .beir import beir_corpus
+from .calibration import Calibration
 from .comparison import Comparison, comparison_table, with_holm
 from .context import ContextPrecision, ContextRecall
 from .correctness import AnswerCorrectness, SemanticSimilarity
@@ -16,6 +17,7 @@ from .lexical import ExactMatch, TokenF1
 from .measuring import Answering
 from .model_judge import ModelJudge
 from .nli_judge import NLIJudge
+from .panel import Panel
 from .ragas_judge import RagasJudge
 from .ranking_metrics import NDCG, AveragePrecision, HitRate, Precision, Recall, ReciprocalRank
 from .relevancy import Abstention, AnswerRelevancy
@@ -32,6 +34,7 @@ __all__ = [
     "AnswerRelevancy",
     "Answering",
     "AveragePrecision",
+    "Calibration",
     "Comparison",
     "Confusion",
     "ContextPrecision",
@@ -48,6 +51,7 @@ __all__ = [
     "ModelCall",
     "ModelJudge",
     "NLIJudge",
+    "Panel",
     "Planning",
     "Precision",
     "RagasJudge",

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from llmopt.errors import UsageError
+from llmopt.evaluation.calibration import Calibration
+from llmopt.evaluation.report import Report
+from llmopt.evaluation.row import Row
+from llmopt.types import Sample, Score, Verdict
+
+
+def test_the_figures_are_those_of_the_confusion() -> None:
+    found = Calibration.of([0.9, 0.6, 0.4, 0.3, None, 0.8], [True, True, True, False, True, None])
+    assert (found.n, found.unjudged) == (4, 1)
+    assert found.agreement.value == 0.75
+    assert found.sensitivity.value == pytest.approx(2 / 3)
+    assert found.specificity.value == 1.0
+    assert found.auc == 1.0
+    assert found.confusion.kappa == pytest.approx(0.5)
+    text = str(found)
+    assert "4 items judged and labelled, 1 labelled and not judged" in text
+    assert "kappa 0.500" in text
+
+
+def test_the_best_threshold_is_found_on_the_labels() -> None:
+    found = Calibration.of([0.1, 0.2, 0.3, 0.4], [False, False, True, True], threshold=0.9)
+    assert found.best_threshold == 0.3
+    assert Calibration.of(found.scores, found.labels, threshold=found.best_threshold).agreement.value == 1.0
+
+
+def test_verdicts_count_by_probability_where_all_have_one() -> None:
+    labels = [True, False, True]
+    soft = [Verdict("a", True, "", 0.9), Verdict("b", True, "", 0.6), Verdict("c", None, "?", None)]
+    assert Calibration.of_verdicts(soft, labels).scores == (0.9, 0.6)
+    assert Calibration.of_verdicts(soft, labels).unjudged == 1
+    hard = [Verdict("a", True), Verdict("b", False), Verdict("c", None)]
+    assert Calibration.of_verdicts(hard, labels).scores == (1.0, 0.0)
+
+
+def test_a_report_is_calibrated_by_the_ids_of_its_samples() -> None:
+    rows = [
+        Row(Sample(question="q", id=id), {"faithfulness": Score(value, "r")})
+        for id, value in (("a", 1.0), ("b", 0.2), ("c", None))
+    ]
+    report = Report(rows, ["faithfulness"])
+    found = Calibration.of_report(report, "faithfulness", {"a": True, "b": False, "c": True})
+    assert (found.n, found.unjudged, found.agreement.value) == (2, 1, 1.0)
+    with pytest.raises(UsageError, match="no sample of the report"):
+        Calibration.of_report(report, "faithfulness", {"z": True})
+
+
+def test_what_cannot_be_compared_is_refused() -> None:
+    with pytest.raises(UsageError, match="one label for each score"):
+        Calibration.of([0.1], [])
+    with pytest.raises(UsageError, match="nothing to compare"):
+        Calibration.of([None, 0.5], [True, None])
+    with pytest.raises(UsageError, match="not finite"):
+        Calibration.of([float("nan")], [True])
+    with pytest.raises(UsageError, match="two labelled items"):
+        Calibration.of([0.5], [True]).corrected([0.5])
+
+
+def test_a_biased_judge_is_corrected() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.random(4000) < 0.3
+    said = np.where(generator.random(4000) < 0.8, truth, True)  # says yes too often
+    found = Calibration.of([float(value) for value in said[:400]], [bool(value) for value in truth[:400]])
+    corrected = found.corrected([float(value) for value in said[400:]])
+    assert float(said.mean()) > 0.4
+    assert corrected.low is not None
+    assert corrected.high is not None
+    assert corrected.low <= 0.3 <= corrected.high
+    labels_alone = 2 * 1.96 * float(np.sqrt(0.3 * 0.7 / 400))
+    assert corrected.high - corrected.low < 0.9 * labels_alone
+
+
+def test_a_useless_judge_costs_nothing() -> None:
+    generator = np.random.default_rng(1)
+    truth = generator.random(300) < 0.5
+    said = generator.random(3300)
+    found = Calibration.of(list(map(float, said[:300])), list(map(bool, truth)))
+    corrected = found.corrected(list(map(float, said[300:])))
+    assert corrected.low is not None
+    assert corrected.high is not None
+    assert corrected.high - corrected.low < 1.1 * 2 * 1.97 * float(np.sqrt(0.25 / 300))
+
+
+def test_the_corrected_interval_holds_the_true_mean_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(2)
+    hits = 0
+    rounds = 600
+    for _ in range(rounds):
+        truth = generator.random(900) < 0.7
+        score = np.clip(0.6 * truth + 0.3 * generator.random(900) + 0.2, 0, 1)
+        found = Calibration.of(list(map(float, score[:80])), list(map(bool, truth[:80])))
+        corrected = found.corrected(list(map(float, score[80:])))
+        assert corrected.low is not None
+        assert corrected.high is not None
+        hits += corrected.low <= 0.7 <= corrected.high
+    assert 0.92 <= hits / rounds <= 0.98
+
+
+def test_a_judge_that_always_says_the_same_leaves_the_labels() -> None:
+    found = Calibration.of([1.0] * 10, [True] * 6 + [False] * 4)
+    corrected = found.corrected([1.0] * 100)
+    assert corrected.value == pytest.approx(0.6)
+    assert found.auc == 0.5
