@@ -18,6 +18,7 @@ from .measuring import Answering
 from .model_judge import ModelJudge
 from .nli_judge import NLIJudge
 from .panel import Panel
+from .plan import Plan
 from .ragas_judge import RagasJudge
 from .ranking_metrics import NDCG, AveragePrecision, HitRate, Precision, Recall, ReciprocalRank
 from .relevancy import Abstention, AnswerRelevancy
@@ -25,10 +26,10 @@ from .report import Report
 from .row import ModelCall, Row, Run, Spent
 from .samples import SampleFile, load_samples, read_samples, save_samples
 from .summary import Summary
+from .table import Table, shortened
 from .utilisation import ContextUtilisation
 
-__all__ = [
-    "NDCG",
+__all__ = [  # noqa: RUF022 - in the order of sorted()
     "Abstention",
     "AnswerCorrectness",
     "AnswerRelevancy",
@@ -50,8 +51,10 @@ __all__ = [
     "Inquiry",
     "ModelCall",
     "ModelJudge",
+    "NDCG",
     "NLIJudge",
     "Panel",
+    "Plan",
     "Planning",
     "Precision",
     "RagasJudge",
@@ -64,6 +67,7 @@ __all__ = [
     "SemanticSimilarity",
     "Spent",
     "Summary",
+    "Table",
     "TokenF1",
     "average_precision",
     "beir_corpus",
@@ -76,5 +80,6 @@ __all__ = [
     "roc_auc",
     "save_samples",
     "share_held",
+    "shortened",
     "with_holm",
 ]

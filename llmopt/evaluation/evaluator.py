@@ -15,6 +15,7 @@ from .measuring import Answering, Measuring
 from .needs import FILLED_BY_PIPELINE, check_needs, numbered, prepared
 from .ordered import in_order
 from .overview import money
+from .plan import Plan, plan_evaluation
 from .report import Report
 from .row import Row
 from .table import shortened
@@ -91,11 +92,25 @@ class Evaluator(Component):
             for row in batch:
                 yield row
 
+    def plan(self, samples: Iterable[Sample], *, pipeline: Answering | None = None) -> Plan:
+        """Return the calls, tokens and money that `run` will take at most; nothing is spent.
+
+        Args:
+            samples: As for `run`; they are checked as there.
+            pipeline: As for `run`. Its answers are not known yet: texts of usual length stand for them.
+
+        Raises:
+            SampleError: When a metric needs what a sample lacks.
+        """
+        self._check()
+        listed = prepared(samples)
+        check_needs(listed, self.metrics, filled=_filled_by(pipeline), partial=self.partial)
+        return plan_evaluation(listed, self.metrics, pipeline, partial=self.partial)
+
     async def _batches(self, samples: Iterable[Sample], pipeline: Answering | None) -> AsyncIterator[list[Row]]:
         self._check()
-        filled: frozenset[Need] = FILLED_BY_PIPELINE if pipeline is not None else frozenset()
         if not isinstance(samples, Iterator):
-            check_needs(samples, self.metrics, filled=filled, partial=self.partial)
+            check_needs(samples, self.metrics, filled=_filled_by(pipeline), partial=self.partial)
         gate = asyncio.Semaphore(self.concurrency)
         measuring = Measuring(self.metrics, pipeline, gate, prompts=self.prompts, partial=self.partial)
         total = len(samples) if isinstance(samples, Sized) else None
@@ -120,6 +135,10 @@ class Evaluator(Component):
         if pipeline is not None:
             settings |= {"pipeline": shortened(repr(pipeline), _LONGEST_SETTING), "fingerprint": pipeline.fingerprint()}
         return settings
+
+
+def _filled_by(pipeline: Answering | None) -> frozenset[Need]:
+    return FILLED_BY_PIPELINE if pipeline is not None else frozenset()
 
 
 class _Told:

@@ -1,0 +1,151 @@
+"""What an evaluation will take, before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+from .._tokens import count_messages
+from ..interfaces import ChatModel, Metric, PromptStrategy
+from ..types import Document, Hit, Planned, Sample, Usage
+from .measuring import Answering
+from .needs import excused
+from .overview import money
+from .table import Table
+
+__all__ = ["Plan", "PlanningPipeline", "plan_evaluation"]
+
+_ANSWER = "The answer is not known before the pipeline ran, so a text of usual length stands for it. " * 3
+_CONTEXT = "A passage of usual length stands for what the retriever will find, word after word after word. " * 10
+_ANSWER_TOKENS = 150
+_USUAL_CONTEXTS = 5
+
+
+@runtime_checkable
+class PlanningPipeline(Protocol):
+    """A pipeline that can say itself what a question will take."""
+
+    def plan(self, question: str) -> Sequence[Planned]:
+        """Return the calls, tokens and money at most."""
+        ...
+
+
+@runtime_checkable
+class _Composed(Protocol):
+    """What a `Pipeline` is made of, as far as it matters here."""
+
+    @property
+    def model(self) -> ChatModel: ...
+
+    @property
+    def prompt(self) -> PromptStrategy: ...
+
+    @property
+    def k(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Calls, tokens and money at most; repairs and retries are not counted. Printing it draws a table.
+
+    Attributes:
+        items: What is going to be asked, added up by purpose ("faithfulness: claims").
+        samples: How many samples there are.
+        notes: What the figures rest on, where answers are not known yet.
+    """
+
+    items: Sequence[Planned]
+    samples: int
+    notes: Sequence[str] = ()
+
+    @property
+    def usage(self) -> Usage:
+        """Calls and tokens, all together."""
+        return sum((item.usage for item in self.items), Usage())
+
+    @property
+    def calls(self) -> int:
+        """Requests, all together."""
+        return self.usage.calls
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars, all together; None when a price is not known."""
+        costs = [item.cost for item in self.items]
+        return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+    def __str__(self) -> str:
+        """Draw the table."""
+        total = Planned("all together", self.usage, self.cost)
+        rows = [
+            [
+                item.what,
+                f"{item.usage.calls:,}",
+                f"{item.usage.input_tokens:,}",
+                f"{item.usage.output_tokens:,}",
+                money(item.cost),
+            ]
+            for item in [*self.items, total]
+        ]
+        headings = ("what", "calls", "tokens read", "tokens written", "cost")
+        caption = f"Plan for {self.samples} samples, at most; repairs and retries not counted"
+        return str(Table(headings, rows, numbers=4, caption=caption, notes=self.notes))
+
+
+def plan_evaluation(
+    samples: Iterable[Sample], metrics: Sequence[Metric], pipeline: Answering | None, *, partial: bool
+) -> Plan:
+    """Return what measuring the samples will take.
+
+    Where a pipeline is to answer first, its answers and contexts are not known: texts of usual length
+    stand for them, and the notes say so.
+    """
+    sums: dict[str, Planned] = {}
+    count = 0
+    for sample in samples:
+        count += 1
+        if pipeline is not None:
+            _add(sums, _answering(pipeline, sample.question))
+            sample = _stand_in(sample, pipeline)  # noqa: PLW2901
+        for metric in metrics:
+            if excused(metric, sample, partial=partial) is None:
+                _add(sums, metric.plan(sample))
+    return Plan(tuple(sums.values()), count, _notes(pipeline))
+
+
+def _add(sums: dict[str, Planned], planned: Iterable[Planned]) -> None:
+    for item in planned:
+        so_far = sums.get(item.what)
+        if so_far is None:
+            sums[item.what] = item
+        else:
+            cost = None if so_far.cost is None or item.cost is None else so_far.cost + item.cost
+            sums[item.what] = Planned(item.what, so_far.usage + item.usage, cost)
+
+
+def _answering(pipeline: Answering, question: str) -> Sequence[Planned]:
+    if isinstance(pipeline, PlanningPipeline):
+        return pipeline.plan(question)
+    if not isinstance(pipeline, _Composed) or not question.strip():
+        return ()
+    hits = [Hit(Document(f"stand-in {number}", _CONTEXT), 1.0) for number in range(pipeline.k)]
+    read = count_messages(pipeline.prompt.messages(question, hits)).count
+    usage = Usage(read, _ANSWER_TOKENS, calls=1)
+    return [Planned("pipeline: answer", usage, pipeline.model.price(usage))]
+
+
+def _stand_in(sample: Sample, pipeline: Answering) -> Sample:
+    contexts = pipeline.k if isinstance(pipeline, _Composed) else _USUAL_CONTEXTS
+    return replace(sample, answer=sample.reference or _ANSWER, contexts=(_CONTEXT,) * contexts)
+
+
+def _notes(pipeline: Answering | None) -> tuple[str, ...]:
+    if pipeline is None:
+        return ()
+    notes = ["Answers and contexts are not known yet: texts of usual length stand for them."]
+    if isinstance(pipeline, PlanningPipeline):
+        return tuple(notes)
+    if isinstance(pipeline, _Composed):
+        return (*notes, "The pipeline is counted as one call per question; strategies that call more often take more.")
+    return (*notes, "What the pipeline itself takes is not known and not counted.")
