@@ -3,22 +3,30 @@
 from .answers import AnswerKind, code_of, find_choice, find_number, find_yes_or_no, normalised, read_answer
 from .bootstrap import Bootstrapped, abootstrap_shots, bootstrap_shots
 from .chain_of_thought import ChainOfThought
+from .decompose import Decompose
 from .direct import Direct
 from .few_shot import FewShot
 from .grounded import Grounded
+from .repair import Repair
 from .self_consistency import SelfConsistency
 from .shot import Shot
+from .steps import Steps
+from .structured import Structured
 from .wrapper import Wrapper
 
 __all__ = [
     "AnswerKind",
     "Bootstrapped",
     "ChainOfThought",
+    "Decompose",
     "Direct",
     "FewShot",
     "Grounded",
+    "Repair",
     "SelfConsistency",
     "Shot",
+    "Steps",
+    "Structured",
     "Wrapper",
     "abootstrap_shots",
     "bootstrap_shots",

@@ -1,0 +1,103 @@
+"""Answers that are checked, and mended by what the check says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .._fences import Fenced, fence_all
+from .._sync import call
+from .._trace import step
+from ..errors import ModelOutputError, UsageError
+from ..interfaces import ChatModel, PromptStrategy
+from ..types import Answer, Hit, MaybeAwaitable, Message
+from .wrapper import Wrapper, is_one_call
+
+__all__ = ["Repair"]
+
+_LONGEST_ERROR = 4000
+_ORDER = "Find the mistake and give the whole answer again, corrected, in the same form, without comment."
+
+
+@dataclass(frozen=True, repr=False)
+class Repair(Wrapper):
+    """Runs your check on the answer and gives the model its error to try again: execution feedback.
+
+    Parse the JSON, run the SQL, compile the code. With a strategy of one call the tries are turns of one
+    chat; with one of several calls it is asked again, told of the last answer and its error.
+
+    Args:
+        inner: Answers.
+        check: Gets the answer's text and returns what is wrong with it, or None; `def` or `async def`.
+        tries: Answers to ask for, at most, the first included.
+
+    Raises:
+        ModelOutputError: When the last answer does not pass either.
+
+    Example:
+        >>> from llmopt.prompting import Direct
+        >>> from llmopt.testing import FakeModel
+        >>> def check(text: str) -> str | None:
+        ...     return None if text.isupper() else "It must be in capitals."
+        >>> Repair(Direct(), check).run(FakeModel(script=["Paris", "PARIS"]), "Capital of France?").text
+        'PARIS'
+    """
+
+    inner: PromptStrategy
+    check: Callable[[str], MaybeAwaitable[str | None]]
+    tries: int = 3
+
+    async def solve(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Answer:
+        """Answer, check, and try again with the error."""
+        if self.tries < 1:
+            raise UsageError(f"Repair: `tries` must be at least 1, got {self.tries}")
+        failed: list[_Try] = []
+        while True:
+            with step(f"try {len(failed) + 1}", self, question) as recorder:
+                answer = await self._ask(model, question, contexts, failed)
+                recorder.output = answer.text
+                error = await call(self.check, answer.text)
+                if error is None:
+                    return answer
+                recorder.error = error
+            failed.append(_Try(answer.text, _shortened(error)))
+            if len(failed) == self.tries:
+                raise ModelOutputError(
+                    f"Repair: no answer of {self.tries} passed `{_name(self.check)}`; the last was "
+                    f"{answer.text[:200]!r}: {error[:500]}"
+                )
+
+    async def _ask(self, model: ChatModel, question: str, contexts: Sequence[Hit], failed: Sequence[_Try]) -> Answer:
+        if not failed:
+            return await self.inner.solve(model, question, contexts)
+        if not is_one_call(self.inner):
+            return await self.inner.solve(model, _told(question, failed[-1]), contexts)
+        turns = [turn for attempt in failed for turn in attempt.turns()]
+        asked = [*self.inner.messages(question, contexts), *turns]
+        return self.inner.answer(await model.acomplete(asked, self.inner.options), contexts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    answer: str
+    error: str
+
+    def turns(self) -> list[Message]:
+        # The error may quote data (a row, a page): it is fenced so that it cannot pass for instructions.
+        error = fence_all([Fenced("error", self.error)])
+        return [Message("assistant", self.answer), Message("user", f"That answer fails:\n{error}\n\n{_ORDER}")]
+
+
+def _told(question: str, attempt: _Try) -> str:
+    fenced = fence_all([Fenced("earlier answer", attempt.answer), Fenced("its error", attempt.error)])
+    return f"{question}\n\nAn earlier answer to this fails:\n{fenced}\n\n{_ORDER}"
+
+
+def _shortened(error: str) -> str:
+    if len(error) <= _LONGEST_ERROR:
+        return error
+    return f"{error[:_LONGEST_ERROR]}\n[cut: the first {_LONGEST_ERROR:,} of {len(error):,} characters]"
+
+
+def _name(check: Callable[..., object]) -> str:
+    return str(getattr(check, "__qualname__", type(check).__qualname__))
