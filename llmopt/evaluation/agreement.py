@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import UsageError
 
-__all__ = ["Confusion", "roc_auc"]
+__all__ = ["Confusion", "cohen_kappa", "roc_auc"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,34 @@ class Confusion:
         None when nothing was compared, or when both say the same about everything, so that chance explains
         all.
         """
-        if not self.n:
-            return None
-        judge_yes, people_yes = (self.yes_yes + self.yes_no) / self.n, (self.yes_yes + self.no_yes) / self.n
-        chance = judge_yes * people_yes + (1 - judge_yes) * (1 - people_yes)
-        agreement = (self.yes_yes + self.no_no) / self.n
-        return None if chance == 1.0 else (agreement - chance) / (1 - chance)
+        judge_yes, people_yes = self.yes_yes + self.yes_no, self.yes_yes + self.no_yes
+        by_chance = judge_yes * people_yes + (self.n - judge_yes) * (self.n - people_yes)
+        return _beyond_chance(self.yes_yes + self.no_no, by_chance, self.n)
+
+
+def cohen_kappa(first: Sequence[Hashable], second: Sequence[Hashable]) -> float | None:
+    """Return Cohen's kappa of two who named the same items, with any labels: 1 for perfect, 0 for chance.
+
+    None when nothing was named, or when both name everything the same, so that chance explains all.
+
+    Raises:
+        UsageError: When there are not as many of the one as of the other.
+
+    Source: Cohen (1960), A Coefficient of Agreement for Nominal Scales.
+
+    Example:
+        >>> cohen_kappa(["a", "b", "tie", "a"], ["a", "b", "a", "a"])
+        0.5555555555555556
+    """
+    _same_length(len(first), len(second))
+    ours, theirs = Counter(first), Counter(second)
+    same = sum(one == other for one, other in zip(first, second, strict=True))
+    return _beyond_chance(same, sum(count * theirs[label] for label, count in ours.items()), len(first))
+
+
+def _beyond_chance(same: int, by_chance: int, n: int) -> float | None:
+    """Return kappa from whole numbers: `same` of n agree, `by_chance` of n * n pairs would."""
+    return None if by_chance == n * n else (same * n - by_chance) / (n * n - by_chance)
 
 
 def roc_auc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmopt.errors import UsageError
-from llmopt.evaluation.agreement import Confusion, roc_auc
+from llmopt.evaluation.agreement import Confusion, cohen_kappa, roc_auc
 
 PAIRS = st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=30)
 
@@ -52,3 +52,18 @@ def test_kappa_is_symmetric_and_at_most_one(pairs: list[tuple[bool, bool]]) -> N
     one, other = Confusion.of(judged, labels).kappa, Confusion.of(labels, judged).kappa
     assert one == (pytest.approx(other) if other is not None else None)
     assert one is None or one <= 1.0 + 1e-12
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=30))
+def test_kappa_of_yes_and_no_is_that_of_the_confusion(pairs: list[tuple[bool, bool]]) -> None:
+    judged, labels = [a for a, _ in pairs], [b for _, b in pairs]
+    assert cohen_kappa(judged, labels) == Confusion.of(judged, labels).kappa
+
+
+def test_kappa_takes_any_labels() -> None:
+    assert cohen_kappa(["a", "b", "tie", "a"], ["a", "b", "a", "a"]) == pytest.approx(5 / 9)
+    assert cohen_kappa([1, 2, 3], [1, 2, 3]) == 1.0
+    assert cohen_kappa([1, 2], [2, 1]) == -1.0
+    assert cohen_kappa([], []) is None
+    with pytest.raises(UsageError):
+        cohen_kappa([1], [])
