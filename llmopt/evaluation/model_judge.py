@@ -64,7 +64,9 @@ class ModelJudge(Judge):
         object.__setattr__(self, "_shared", Shared[Sequence[object]](self.remember))
 
     async def claims(self, question: str, answer: str) -> list[str]:
-        """Ask for the answer's statements, each once."""
+        """Ask for the answer's statements, each once; an empty answer has none."""
+        if not answer.strip():
+            return []
         return await self._share(Inquiry(hook="claims", question=question, text=answer), self._split, lambda _: True)
 
     async def supported(self, claims: Sequence[str], contexts: Sequence[str]) -> list[Verdict]:
@@ -84,12 +86,16 @@ class ModelJudge(Judge):
         return await self._share(inquiry, self._judge, _complete)
 
     async def questions(self, answer: str, count: int) -> list[ImpliedQuestion]:
-        """Ask for all questions in one request, and once more for those that are missing."""
+        """Ask for all questions in one request, and once more for those that are missing; none for an empty answer."""
+        if not answer.strip():
+            return []
         inquiry = Inquiry(hook="questions", text=answer, count=count)
         return await self._share(inquiry, self._imply, lambda found: len(found) >= count)
 
     async def attributed(self, question: str, reference: str, contexts: Sequence[str]) -> list[Verdict]:
-        """Ask for the statements and their verdicts in one request."""
+        """Ask for the statements and their verdicts in one request; an empty reference has none."""
+        if not reference.strip():
+            return []
         inquiry = Inquiry(hook="attributed", question=question, text=reference, contexts=tuple(contexts))
         return await self._share(inquiry, self._attribute, _complete)
 
