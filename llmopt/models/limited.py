@@ -27,8 +27,9 @@ class Limited(ChatModel):
 
     Requests and tokens are let through evenly, one second's worth at once. Tokens are estimated before a
     call (prompt, and `max_tokens` or 500 for the reply) and set right by the usage of the reply. When the
-    provider says "too many requests", all calls pause for as long as it asks, whatever the length, and
-    only half as many go out at a time; with every round trip of successes one more does.
+    provider says "too many requests", all calls pause for as long as it asks, whatever the length, unless
+    later requests get through all the same; and fewer go out at a time, down to half per round trip when
+    all are refused. With every round trip of successes one more does.
 
     Args:
         inner: The model that is asked.

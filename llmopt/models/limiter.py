@@ -13,6 +13,8 @@ from .turnstile import Turnstile
 __all__ = ["Limiter", "Slot", "check_limits"]
 
 _TOLERANCE = 1e-9
+_MEMORY = 16  # requests over which the share of refused ones is averaged
+_FEW = 0.5
 
 
 @dataclass(slots=True, eq=False)
@@ -62,8 +64,11 @@ class Limiter:
     """The limits of one account, shared by all loops and threads of the process, first come first served.
 
     The number of calls at a time adapts by additive increase and multiplicative decrease (Chiu and Jain,
-    1989): it is halved, and brought down to what is in flight, when the provider answers "too many
-    requests", once per round trip, and grows by one per round trip of successes, up to `concurrency`.
+    1989): when the provider answers "too many requests" it goes down, once per round trip, by half of the
+    share that was refused lately (as in DCTCP, Alizadeh et al., SIGCOMM 2010): to half of what is in flight
+    when everything is refused, by a twentieth when one in ten is. It grows by one per round trip of
+    successes, up to `concurrency`. All calls pause for as long as the provider asks, until a request that
+    was sent after the refused one gets through while most do: then it was no limit of the account.
 
     Args:
         requests_per_minute: None for no limit.
@@ -88,8 +93,9 @@ class Limiter:
         self._most = concurrency
         self._allowed = float(concurrency)
         self._in_flight = 0
+        self._refused = 0.0
         self._cut_at = -math.inf
-        self._paused_until = -math.inf
+        self._paused_until = self._refused_since = -math.inf
         self._turnstile = Turnstile(self._admit, self._free, self._delay)
 
     @property
@@ -110,7 +116,10 @@ class Limiter:
         """Give a slot back after a reply; `tokens` is what it really took, where that is known."""
         with self._turnstile.lock:
             if slot.open:
+                self._refused -= self._refused / _MEMORY
                 self._allowed = min(self._most, self._allowed + 1 / max(1.0, self._allowed))
+                if slot.started > self._refused_since and self._refused < _FEW:
+                    self._paused_until = -math.inf
                 if tokens is not None and self._tokens is not None:
                     self._tokens.take(tokens - slot.tokens)
             self._release(slot)
@@ -124,12 +133,15 @@ class Limiter:
 
     def _slow_down(self, slot: Slot, retry_after: float | None) -> None:
         now = self._clock()
+        self._refused += (1 - self._refused) / _MEMORY
         # Requests sent before the last cut only say again what was heard then.
         if slot.started > self._cut_at:
-            self._allowed = max(1.0, min(self._allowed / 2, self._in_flight))
+            half = min(self._allowed, self._in_flight) / 2
+            self._allowed = max(1.0, self._allowed + self._refused * (half - self._allowed))
             self._cut_at = now
         if retry_after is not None:
             self._paused_until = max(self._paused_until, now + retry_after)
+        self._refused_since = max(self._refused_since, slot.started)
 
     def _release(self, slot: Slot) -> None:
         self._free(slot)

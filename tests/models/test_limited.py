@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import itertools
 import math
 import pickle
 import selectors
@@ -9,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 from typing import Any, TypeVar
 
 import pytest
@@ -172,40 +174,117 @@ def too_many(retry_after: float | None = None) -> RateLimitError:
     return RateLimitError("slow down", retryable=True, retry_after=retry_after)
 
 
-def test_too_many_requests_halve_the_number_at_a_time_once_per_round_trip() -> None:
+def refuse_all(gate: Limiter, slots: Sequence[Slot]) -> list[int]:
+    allowed: list[int] = []
+    for slot in slots:
+        gate.failed(slot, too_many())
+        allowed.append(gate.allowed)
+    return allowed
+
+
+def test_what_was_sent_before_a_cut_does_not_cut_again() -> None:
     async def main() -> list[int]:
         gate = limiter(concurrency=64)
-        first = [await gate.acquire(0) for _ in range(40)]
+        slots = [await gate.acquire(0) for _ in range(64)]
         await asyncio.sleep(1)
-        allowed: list[int] = []
-        for slot in first:  # all forty were sent before the provider said it the first time
-            gate.failed(slot, too_many())
-            allowed.append(gate.allowed)
-        await asyncio.sleep(1)
-        second = [await gate.acquire(0) for _ in range(3)]
-        for slot in second:
-            gate.failed(slot, too_many())
-        return [*allowed, gate.allowed]
+        return refuse_all(gate, slots)
 
-    allowed = run(main())
-    assert set(allowed[:40]) == {32}
-    assert allowed[40] == 3
+    assert len(set(run(main()))) == 1
+
+
+def test_where_everything_is_refused_the_number_at_a_time_halves_with_every_round_trip() -> None:
+    async def main() -> list[int]:
+        gate, rounds = limiter(concurrency=64), list[int]()
+        for _ in range(9):
+            slots = [await gate.acquire(0) for _ in range(gate.allowed)]
+            await asyncio.sleep(1)
+            rounds.append(refuse_all(gate, slots)[-1])
+            await asyncio.sleep(1)
+        return rounds
+
+    rounds = run(main())
+    assert rounds[0] > 55  # one refusal alone may be chance
+    for earlier, later in itertools.pairwise(rounds):
+        assert later == max(1, earlier // 2) or later == max(1, earlier // 2 + 1)
+    assert rounds[-1] == 1
+
+
+def test_refusals_here_and_there_slow_down_little() -> None:
+    async def main() -> int:
+        gate, random, least = limiter(concurrency=64), Random(1), 64
+
+        async def send() -> None:
+            nonlocal least
+            slot = await gate.acquire(0)
+            await asyncio.sleep(random.uniform(0.9, 1.1))
+            if random.random() < 0.1:
+                gate.failed(slot, too_many(retry_after=30))
+            else:
+                gate.succeeded(slot)
+            least = min(least, gate.allowed)
+
+        await asyncio.gather(*(send() for _ in range(2_000)))
+        assert now() < 200  # with every pause kept, it would be a thousand
+        return least
+
+    assert run(main()) >= 8
 
 
 def test_successes_let_it_grow_back_by_one_per_round_trip_to_the_full_number() -> None:
     async def main() -> tuple[int, int, int]:
         gate = limiter(concurrency=8)
-        slots = [await gate.acquire(0) for _ in range(8)]
-        await asyncio.sleep(1)
-        for slot in slots:
-            gate.failed(slot, too_many())
+        for _ in range(6):
+            slots = [await gate.acquire(0) for _ in range(gate.allowed)]
+            await asyncio.sleep(1)
+            refuse_all(gate, slots)
+            await asyncio.sleep(1)
         cut = gate.allowed
-        await started_at(gate, 10, seconds=1)  # two and a half round trips
+        await started_at(gate, 6, seconds=1)
         grown = gate.allowed
         await started_at(gate, 200, seconds=1)
         return cut, grown, gate.allowed
 
-    assert run(main()) == (4, 6, 8)
+    cut, grown, full = run(main())
+    assert cut <= 3
+    assert cut < grown <= cut + 3
+    assert full == 8
+
+
+def test_a_success_of_a_request_sent_before_the_refused_one_ends_no_pause() -> None:
+    async def main() -> tuple[float, float]:
+        gate = limiter(concurrency=64)
+        for _ in range(20):
+            gate.succeeded(await gate.acquire(0))
+        earlier = await gate.acquire(0)
+        await asyncio.sleep(1)
+        refused = await gate.acquire(0)
+        await asyncio.sleep(1)
+        later = await gate.acquire(0)
+        gate.failed(refused, too_many(retry_after=50))
+        gate.succeeded(earlier)
+        (after_earlier,) = await started_at(gate, 1)
+        gate.failed(await gate.acquire(0), too_many(retry_after=50))
+        gate.succeeded(later)
+        newest = asyncio.create_task(started_at(gate, 1))
+        await asyncio.sleep(1)
+        assert not newest.done()
+        (after_later,) = await newest
+        return after_earlier, after_later
+
+    assert run(main()) == (52, 102)
+
+
+def test_a_success_of_a_request_sent_after_the_refused_one_ends_the_pause() -> None:
+    async def main() -> float:
+        gate = limiter(concurrency=64)
+        refused = await gate.acquire(0)
+        await asyncio.sleep(1)
+        later = await gate.acquire(0)
+        gate.failed(refused, too_many(retry_after=50))
+        gate.succeeded(later)
+        return (await started_at(gate, 1))[0]
+
+    assert run(main()) == 1
 
 
 def test_other_failures_slow_nobody_down() -> None:
