@@ -1,1 +1,17 @@
 """The main job on an embedded corpus: compose, answer, evaluate."""
+
+from .corpus import demo_samples, python_reference
+from .evidence import EvidenceRecall
+from .job import DemoOptions, run_demo
+from .setting import Setting, make_retrievers, make_setting
+
+__all__ = [
+    "DemoOptions",
+    "EvidenceRecall",
+    "Setting",
+    "demo_samples",
+    "make_retrievers",
+    "make_setting",
+    "python_reference",
+    "run_demo",
+]

@@ -1,0 +1,51 @@
+"""`llmopt demo`: the main job on the Python language reference."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Protocol
+
+from ..demo import DemoOptions, run_demo
+from .model import add_model_arguments, chosen_model
+
+__all__ = ["Commands", "add_to"]
+
+
+class Commands(Protocol):
+    """What argparse gives for subcommands."""
+
+    def add_parser(self, name: str, *, help: str) -> argparse.ArgumentParser:
+        """Add one."""
+        ...
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("demo", help="answer and evaluate questions on the Python language reference")
+    add_model_arguments(parser)
+    parser.add_argument("--limit", type=int, help="only the first so many questions")
+    parser.add_argument("--output", type=Path, default=Path("llmopt-demo"), help="folder for the reports")
+    parser.add_argument("--yes", action="store_true", help="spend what the plan says without asking")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    options = DemoOptions(
+        folder=arguments.output,
+        model=chosen_model(arguments),
+        limit=arguments.limit,
+        agreed=lambda plan: _agreed(plan, yes=arguments.yes),
+    )
+    return 0 if run_demo(options) is not None else 1
+
+
+def _agreed(plan: str, *, yes: bool) -> bool:
+    print(f"The plan, at most:\n{plan}\n")
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        print("Nobody is there to agree to it: run again with --yes.", file=sys.stderr)
+        return False
+    return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
