@@ -35,19 +35,20 @@ class _Sides:
 class AnswerCorrectness(Metric):
     """The F-measure of the answer's claims against the reference's, 0 to 1.
 
-    The answer's claims are verified against the reference (true or false positives) and the reference's
-    claims against the answer (the others are false negatives); the figure is the harmonic mean of both
-    shares. An answer without a claim scores 0 where the reference makes one. Undefined when the reference
-    is empty or claims nothing, except as the policy on abstentions says.
+    The answer's claims are verified against the question with the reference (true or false positives), and
+    the reference's claims against the question with the answer (what is missing there is a false negative);
+    the figure is the harmonic mean of both shares. An answer without a claim scores 0 where the reference
+    makes one. Undefined when the reference is empty or claims nothing, except as the policy on abstentions
+    says.
 
     Args:
         judge: Four inquiries a sample; the split of the answer is the one of `Faithfulness` and is paid
             once by a judge that remembers.
         beta: Weight of recall against precision; above 1 recall counts more.
-        abstention: What an answer is worth that says it does not know (the sample is marked `abstained`,
-            or, where it is not marked, the answer claims nothing or plainly says so). `reward`: it is right, 1, exactly where the sample is marked
-            `answerable=False`, and there an answer that claims something is wrong, 0; elsewhere an
-            abstention is 0. `zero`: always 0. `exclude`: undefined.
+        abstention: What an answer is worth that says it does not know: the sample is marked `abstained` or,
+            where it is not marked, the answer claims nothing or plainly says so. `reward`: it is right, 1,
+            exactly where the sample is marked `answerable=False`, and there an answer that claims something
+            is wrong, 0; elsewhere an abstention is 0. `zero`: always 0. `exclude`: undefined.
         max_claims: Claims beyond this number, on either side, are not verified; `details["cut"]` counts them.
 
     Source: claim-level precision and recall as in RAGChecker (Ru et al. 2024).
@@ -91,9 +92,17 @@ class AnswerCorrectness(Metric):
             if not reference.strip():
                 return ()
             asked += [
-                Inquiry(hook="supported", statements=likely_claims(answer)[: self.max_claims], contexts=(reference,)),
+                Inquiry(
+                    hook="supported",
+                    statements=likely_claims(answer)[: self.max_claims],
+                    contexts=(_told(sample, reference),),
+                ),
                 Inquiry(hook="claims", question=sample.question, text=reference),
-                Inquiry(hook="supported", statements=likely_claims(reference)[: self.max_claims], contexts=(answer,)),
+                Inquiry(
+                    hook="supported",
+                    statements=likely_claims(reference)[: self.max_claims],
+                    contexts=(_told(sample, answer),),
+                ),
             ]
         return planned(self.judge, self.name, asked)
 
@@ -102,7 +111,7 @@ class AnswerCorrectness(Metric):
 
         async def verified(found: Sequence[str], against: str) -> list[Verdict]:
             kept = first_claims(found, self.max_claims)
-            return await self.judge.averify(kept, [against]) if kept else []
+            return await self.judge.averify(kept, [_told(sample, against)]) if kept else []
 
         async def other() -> tuple[list[Verdict], int]:
             stated = await self.judge.asplit(sample.question, reference)
@@ -182,6 +191,11 @@ class SemanticSimilarity(Metric):
             return ()
         usage = Usage(count_tokens(sample.answer).count + count_tokens(_reference(sample)).count, calls=1)
         return [Planned(f"{self.name}: embeddings", usage, self.embedder.price(usage))]
+
+
+def _told(sample: Sample, text: str) -> str:
+    """Return an answer with its question: "1867" alone supports no claim that stands alone."""
+    return f"Question: {sample.question}\nAnswer: {text}"
 
 
 def _reference(sample: Sample) -> str:
