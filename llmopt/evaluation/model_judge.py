@@ -63,6 +63,10 @@ class ModelJudge(Judge):
         """Open the memory."""
         object.__setattr__(self, "_shared", Shared[Sequence[object]](self.remember))
 
+    def __copy__(self) -> ModelJudge:
+        """Return a judge with a memory of its own: a copy may get another model."""
+        return replace(self)
+
     async def claims(self, question: str, answer: str) -> list[str]:
         """Ask for the answer's statements, each once; an empty answer has none."""
         if not answer.strip():

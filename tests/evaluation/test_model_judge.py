@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import re
 from collections.abc import Sequence
@@ -221,6 +222,16 @@ def test_a_copy_with_another_replicate_judges_anew() -> None:
     replace(judge, options=Options(temperature=0.0, replicate=1)).split("q", "a")
     assert len(model.requests) == 2
     assert model.options[1].replicate == 1
+
+
+def test_a_copy_shares_no_memory() -> None:
+    model = FakeModel(ideal)
+    judge = ModelJudge(model, instructions="Be strict.")
+    judge.split("q", "a")
+    twin = copy.copy(judge)
+    assert twin.params() == judge.params()
+    twin.split("q", "a")
+    assert len(model.requests) == 2
 
 
 def test_an_incomplete_judgement_is_not_remembered() -> None:
