@@ -7,11 +7,13 @@ from .decompose import Decompose
 from .direct import Direct
 from .few_shot import FewShot
 from .grounded import Grounded
+from .react import ReAct
 from .repair import Repair
 from .self_consistency import SelfConsistency
 from .shot import Shot
 from .steps import Steps
 from .structured import Structured
+from .tool import Observation, Tool
 from .wrapper import Wrapper
 
 __all__ = [
@@ -22,11 +24,14 @@ __all__ = [
     "Direct",
     "FewShot",
     "Grounded",
+    "Observation",
+    "ReAct",
     "Repair",
     "SelfConsistency",
     "Shot",
     "Steps",
     "Structured",
+    "Tool",
     "Wrapper",
     "abootstrap_shots",
     "bootstrap_shots",

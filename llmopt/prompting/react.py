@@ -1,0 +1,162 @@
+"""Answers with the help of tools: think, call, look, and again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from .._sync import gather_bounded
+from .._trace import note, step
+from ..errors import ModelError, ModelOutputError, RequestRejectedError, UnknownModelError, UsageError
+from ..interfaces import ChatModel, PromptStrategy, content_of
+from ..types import Answer, Completion, Hit, Message, ToolCall
+from .direct import Direct
+from .tool import Observation, Tool
+from .tool_talk import NativeTalk, TextTalk, ToolTalk, Turn
+from .wrapper import Wrapper, is_one_call
+
+__all__ = ["ReAct"]
+
+_ABOUT_TOOLS = re.compile(r"\btools?\b|\btool_choice\b|function[ _-]?call", re.IGNORECASE)
+
+
+class _NoToolsError(Exception):
+    """The server takes no tools."""
+
+
+@dataclass(frozen=True, repr=False)
+class ReAct(Wrapper):
+    """Lets the model call tools, as often as it needs, and answers from what they give.
+
+    Calls of one turn run side by side. What goes wrong in a call (an unknown name, arguments that do not
+    fit, an exception, a late result) is told to the model, which goes on. When the steps run out the
+    fallback answers; self-consistency over chain of thought is the one that wins in the paper.
+
+    The server's own tool calls are used where it has them; a server that refuses or drops the tools is
+    spoken to in text. A server that ignores them silently cannot be told from a model that needs none:
+    set `protocol="text"` there.
+
+    Source: Yao et al. 2023, "ReAct" (HotpotQA: 27.4 alone, 35.1 with the fallback).
+
+    Args:
+        tools: What the model may call; names must differ.
+        inner: Builds the prompt and reads the answer; a strategy of one call.
+        max_steps: Model calls, at most.
+        fallback: Answers when the steps have run out.
+        protocol: "native", "text", or the one that the server takes.
+
+    Raises:
+        UsageError: On use, without tools, with two of one name, or around a strategy of several calls.
+        ModelOutputError: When the steps have run out and there is no fallback.
+
+    Example:
+        >>> from llmopt.testing import FakeModel
+        >>> def area(country: str) -> float:
+        ...     '''Return the area of a country in square kilometres.'''
+        ...     return 551_695.0
+        >>> call = Completion("", tool_calls=[ToolCall("1", "area", '{"country": "France"}')], finish="tool_calls")
+        >>> model = FakeModel(script=[call, "551,695 square kilometres."])
+        >>> ReAct([Tool(area)]).run(model, "How large is France?").text
+        '551,695 square kilometres.'
+    """
+
+    tools: Sequence[Tool]
+    inner: PromptStrategy = Direct()
+    max_steps: int = 8
+    fallback: PromptStrategy | None = None
+    protocol: Literal["auto", "native", "text"] = "auto"
+
+    def messages(self, question: str, contexts: Sequence[Hit]) -> Sequence[Message]:
+        """Build the first request's messages."""
+        talk = TextTalk() if self.protocol == "text" else NativeTalk()
+        specs = [tool.spec() for tool in self._named().values()]
+        return talk.opened(self.inner.messages(question, contexts), specs)
+
+    async def solve(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Answer:
+        """Call the model and the tools in turns."""
+        named = self._named()
+        if self.protocol != "text":
+            try:
+                return await self._talk(NativeTalk(), named, model, question, contexts)
+            except _NoToolsError as error:
+                note("protocol", f"text, because the server takes no tools: {error}")
+        return await self._talk(TextTalk(), named, model, question, contexts)
+
+    async def _talk(
+        self, talk: ToolTalk, named: Mapping[str, Tool], model: ChatModel, question: str, contexts: Sequence[Hit]
+    ) -> Answer:
+        specs = [tool.spec() for tool in named.values()]
+        messages = talk.opened(self.inner.messages(question, contexts), specs)
+        options = talk.options(self.options, specs)
+        for number in range(1, self.max_steps + 1):
+            with step(f"turn {number}", self) as recorder:
+                completion = await self._completed(model.acomplete(messages, options), talk)
+                turn = talk.read(completion)
+                if not turn.calls and not turn.problem:
+                    recorder.output = turn.text
+                    return self.inner.answer(replace(completion, text=turn.text, tool_calls=()), contexts)
+                if turn.text:
+                    note("thought", turn.text)
+                seen = await self._seen(turn, named)
+                recorder.output = [observation.text for observation in seen]
+            messages = [*messages, *talk.told(completion, turn, seen)]
+        return await self._out_of_steps(model, question, contexts)
+
+    async def _completed(self, reply: Awaitable[Completion], talk: ToolTalk) -> Completion:
+        """Return the reply, unless the server shows that it takes no tools."""
+        watched = self.protocol == "auto" and isinstance(talk, NativeTalk)
+        try:
+            completion = await reply
+        except (RequestRejectedError, UnknownModelError) as error:
+            if watched and _is_about_tools(error):
+                raise _NoToolsError(str(error)) from error
+            raise
+        dropped = [words for words in completion.notes if "dropped" in words and re.search(r"\btools\b", words)]
+        if watched and dropped:
+            raise _NoToolsError(dropped[0])
+        content_of(completion)
+        return completion
+
+    async def _seen(self, turn: Turn, named: Mapping[str, Tool]) -> list[Observation]:
+        if turn.problem:
+            return [Observation(f"Error: {turn.problem}", failed=True)]
+
+        async def run(call: ToolCall) -> Observation:
+            if call.name in named:
+                return await named[call.name].aobserve(call.arguments)
+            unknown = f"Error: there is no tool {call.name[:100]!r}; the tools are {', '.join(named)}"
+            with step("tool", call.name, call.arguments) as recorder:
+                recorder.error = unknown
+            return Observation(unknown, failed=True)
+
+        return await gather_bounded(run, turn.calls, limit=len(turn.calls))
+
+    async def _out_of_steps(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Answer:
+        if self.fallback is None:
+            raise ModelOutputError(
+                f"ReAct: no answer after {self.max_steps} steps: raise `max_steps`, or give a `fallback` strategy"
+            )
+        note("fallback", f"no answer after {self.max_steps} steps")
+        with step("fallback", self.fallback, question) as recorder:
+            answer = await self.fallback.solve(model, question, contexts)
+            recorder.output = answer.text
+        return answer
+
+    def _named(self) -> dict[str, Tool]:
+        named = {tool.spec().name: tool for tool in self.tools}
+        if not named or len(named) != len(self.tools):
+            names = ", ".join(tool.spec().name for tool in self.tools) or "none"
+            raise UsageError(f"ReAct needs tools of different names, got {names}")
+        if self.max_steps < 1:
+            raise UsageError(f"ReAct: `max_steps` must be at least 1, got {self.max_steps}")
+        if not is_one_call(self.inner):
+            inner = type(self.inner).__name__
+            raise UsageError(f"ReAct makes calls of its own around one prompt, but {inner} makes several, too")
+        return named
+
+
+def _is_about_tools(error: ModelError) -> bool:
+    parameter = error.parameter if isinstance(error, RequestRejectedError) else ""
+    return _ABOUT_TOOLS.search(f"{parameter} {error}") is not None
