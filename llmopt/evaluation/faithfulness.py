@@ -27,7 +27,8 @@ class Faithfulness(Metric):
     Args:
         judge: Who splits the answer and verifies the claims: two inquiries a sample.
         fused: Let one inquiry split and verify: cheaper, and the judge sees the contexts while it splits.
-        max_claims: Claims beyond this number are not verified and are counted in `details["cut"]`.
+        max_claims: Claims beyond this number are not verified and are counted in `details["cut"]` (with
+            `fused` they come verified, and all count).
         compat: `ragas`: Ragas's own figure in every edge case (see `RagasJudge`); neither `fused` nor
             `max_claims` counts then.
 
