@@ -3,6 +3,7 @@
 from .agreement import Confusion, roc_auc
 from .beir import beir_corpus
 from .calibration import Calibration
+from .classifier_report import ClassifierReport, LabelFigures, evaluate_classifier
 from .comparison import Comparison, comparison_table, with_holm
 from .context import ContextPrecision, ContextRecall
 from .correctness import AnswerCorrectness, SemanticSimilarity
@@ -23,19 +24,22 @@ from .ragas_judge import RagasJudge
 from .ranking_metrics import NDCG, AveragePrecision, HitRate, Precision, Recall, ReciprocalRank
 from .relevancy import Abstention, AnswerRelevancy
 from .report import Report
+from .retrieval_evaluator import RetrievalEvaluator
 from .row import ModelCall, Row, Run, Spent
 from .samples import SampleFile, load_samples, read_samples, save_samples
 from .summary import Summary
 from .table import Table, shortened
 from .utilisation import ContextUtilisation
 
-__all__ = [  # noqa: RUF022 - in the order of sorted()
+__all__ = [
+    "NDCG",
     "Abstention",
     "AnswerCorrectness",
     "AnswerRelevancy",
     "Answering",
     "AveragePrecision",
     "Calibration",
+    "ClassifierReport",
     "Comparison",
     "Confusion",
     "ContextPrecision",
@@ -49,9 +53,9 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "HeuristicJudge",
     "HitRate",
     "Inquiry",
+    "LabelFigures",
     "ModelCall",
     "ModelJudge",
-    "NDCG",
     "NLIJudge",
     "Panel",
     "Plan",
@@ -61,6 +65,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "Recall",
     "ReciprocalRank",
     "Report",
+    "RetrievalEvaluator",
     "Row",
     "Run",
     "SampleFile",
@@ -73,6 +78,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "beir_corpus",
     "claim_f",
     "comparison_table",
+    "evaluate_classifier",
     "load_samples",
     "mean_relevancy",
     "metric",

@@ -11,8 +11,10 @@ import dataclasses
 import hashlib
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import FunctionType
 from typing import Protocol, TypeAlias, cast, runtime_checkable
 
 import numpy as np
@@ -20,6 +22,8 @@ import numpy as np
 from ..errors import StorageError, UsageError
 
 __all__ = ["Json", "Named", "described", "dump", "load"]
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Named: TypeAlias = "type[object] | Callable[..., object]"
@@ -114,12 +118,24 @@ def _digest(value: object) -> Json:
         content = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
         return {"$array": [str(array.dtype), str(array.shape), content]}
     if inspect.isfunction(value):
-        code = value.__code__
-        body = hashlib.sha256(code.co_code + repr([c for c in code.co_consts if not inspect.iscode(c)]).encode())
-        return {"$name": _path(value), "body": body.hexdigest()}
+        return {"$name": _path(value), "body": _body(value)}
     if isinstance(value, type) or callable(value):
         return {"$name": _path(value)}
-    return {"$class": _path(type(value)), "repr": repr(value)}
+    # A default repr holds an address, which would differ in every process.
+    return {"$class": _path(type(value)), "repr": _ADDRESS.sub("", repr(value))}
+
+
+def _body(function: FunctionType) -> Json:
+    """Return what tells the function from another of its name: code, constants, defaults, captured values."""
+    code = function.__code__
+    constants = repr([constant for constant in code.co_consts if not inspect.iscode(constant)])
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    captured = [None if cell is function else described(cell) for cell in cells]
+    return [
+        hashlib.sha256(code.co_code + constants.encode()).hexdigest(),
+        described(function.__defaults__),
+        list(captured),
+    ]
 
 
 def _path(item: object) -> str:

@@ -61,6 +61,11 @@ class IndexedRetriever(Retriever, ABC):
         return self.build(self.documents)
 
     @property
+    def is_indexed(self) -> bool:
+        """Whether it has documents."""
+        return self._documents is not None
+
+    @property
     def documents(self) -> tuple[Document, ...]:
         """The indexed documents, in the order in which they came.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -83,6 +83,17 @@ def test_the_fingerprint_sees_nested_parameters() -> None:
 
 def test_the_fingerprint_sees_the_body_of_a_function() -> None:
     assert WithFunction(lambda: 1).fingerprint() != WithFunction(lambda: 2).fingerprint()
+
+
+def test_the_fingerprint_sees_what_a_function_captured() -> None:
+    def adder(number: int) -> Callable[[int], int]:
+        def add(other: int, more: int = number) -> int:
+            return number + other + more
+
+        return add
+
+    assert WithFunction(adder(1)).fingerprint() == WithFunction(adder(1)).fingerprint()
+    assert WithFunction(adder(1)).fingerprint() != WithFunction(adder(2)).fingerprint()
 
 
 def test_the_fingerprint_is_the_same_in_another_process() -> None:
