@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence, Sized
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 
 from .._progress import Progress, progress_bar
 from .._sync import iterate_sync, run_sync
 from ..errors import UsageError
 from ..interfaces import Component, Metric
 from ..types import Need, Sample
+from .journal import Journal
+from .keeping import Keeping
 from .measuring import Answering, Measuring
 from .needs import FILLED_BY_PIPELINE, check_needs, numbered, prepared
 from .ordered import in_order
@@ -51,7 +55,15 @@ class Evaluator(Component):
     prompts: bool = True
     progress: bool | None = None
 
-    def run(self, samples: Iterable[Sample], *, pipeline: Answering | None = None, title: str = "") -> Report:
+    def run(
+        self,
+        samples: Iterable[Sample],
+        *,
+        pipeline: Answering | None = None,
+        title: str = "",
+        journal: str | PathLike[str] | None = None,
+        retry_failed: bool = False,
+    ) -> Report:
         """Return the report on the samples.
 
         A pipeline run or a metric that fails is a failed score with its reason; the run goes on. A sample
@@ -62,57 +74,130 @@ class Evaluator(Component):
             samples: Answered ones; with a pipeline: questions.
             pipeline: Runs first and fills answers and contexts.
             title: What is evaluated, for the report.
+            journal: A file to which every finished run, score and model reply goes the moment it is there.
+                Running again with the same file, after a crash, Ctrl-C or kill -9, takes up what is in it
+                and pays only for what is missing; what was changed (the pipeline, its documents, a metric,
+                a sample) is run anew.
+            retry_failed: Measure again what the journal holds as failed after something was paid for it;
+                failures that cost nothing are always tried again.
 
         Raises:
             SampleError: When a metric needs what a sample lacks, ids are given twice, or there are no
                 samples; nothing was run then.
             UsageError: When two metrics have one name, or there is none.
+            StorageError: When the journal is in use by another run, is damaged, or the disk is full.
         """
-        return run_sync(self.arun, samples, pipeline=pipeline, title=title)
+        return run_sync(self.arun, samples, pipeline=pipeline, title=title, journal=journal, retry_failed=retry_failed)
 
-    async def arun(self, samples: Iterable[Sample], *, pipeline: Answering | None = None, title: str = "") -> Report:
+    async def arun(
+        self,
+        samples: Iterable[Sample],
+        *,
+        pipeline: Answering | None = None,
+        title: str = "",
+        journal: str | PathLike[str] | None = None,
+        retry_failed: bool = False,
+    ) -> Report:
         """Return the report on the samples; the async twin of `run`."""
         listed = prepared(samples)
-        rows = [row async for batch in self._batches(listed, pipeline) for row in batch]
+        with self._keeping(journal, pipeline, retry_failed=retry_failed) as keeping:
+            rows = [row async for batch in self._batches(listed, pipeline, keeping) for row in batch]
         names = tuple(metric.name for metric in self.metrics)
         return Report(tuple(rows), names, title, self._settings(pipeline))
 
-    def stream(self, samples: Iterable[Sample], *, pipeline: Answering | None = None) -> Iterator[Row]:
+    def stream(
+        self,
+        samples: Iterable[Sample],
+        *,
+        pipeline: Answering | None = None,
+        journal: str | PathLike[str] | None = None,
+        retry_failed: bool = False,
+    ) -> Iterator[Row]:
         """Yield one row per sample, in their order, in bounded memory however many there are.
 
         A set that can be walked twice (a list, `read_samples`) is checked before anything is run. Of a
         generator every sample is checked as it comes: where a metric needs what it lacks, that score fails.
+        The arguments are those of `run`.
         """
-        batches = iterate_sync(lambda: self._batches(_renumbered(samples), pipeline))
+        batches = iterate_sync(lambda: self._streamed(samples, pipeline, journal, retry_failed=retry_failed))
         return (row for batch in batches for row in batch)
 
-    async def astream(self, samples: Iterable[Sample], *, pipeline: Answering | None = None) -> AsyncIterator[Row]:
+    async def astream(
+        self,
+        samples: Iterable[Sample],
+        *,
+        pipeline: Answering | None = None,
+        journal: str | PathLike[str] | None = None,
+        retry_failed: bool = False,
+    ) -> AsyncIterator[Row]:
         """Yield one row per sample, in their order; the async twin of `stream`."""
-        async for batch in self._batches(_renumbered(samples), pipeline):
+        async for batch in self._streamed(samples, pipeline, journal, retry_failed=retry_failed):
             for row in batch:
                 yield row
 
-    def plan(self, samples: Iterable[Sample], *, pipeline: Answering | None = None) -> Plan:
+    async def _streamed(
+        self,
+        samples: Iterable[Sample],
+        pipeline: Answering | None,
+        journal: str | PathLike[str] | None,
+        *,
+        retry_failed: bool,
+    ) -> AsyncIterator[list[Row]]:
+        with self._keeping(journal, pipeline, retry_failed=retry_failed) as keeping:
+            async for batch in self._batches(_renumbered(samples), pipeline, keeping):
+                yield batch
+
+    @contextmanager
+    def _keeping(
+        self, journal: str | PathLike[str] | None, pipeline: Answering | None, *, retry_failed: bool
+    ) -> Generator[Keeping | None, None, None]:
+        self._check()
+        if journal is None:
+            yield None
+            return
+        with Journal(journal) as opened:
+            yield Keeping(opened, self.metrics, pipeline, retry_failed=retry_failed)
+
+    def plan(
+        self,
+        samples: Iterable[Sample],
+        *,
+        pipeline: Answering | None = None,
+        journal: str | PathLike[str] | None = None,
+        retry_failed: bool = False,
+    ) -> Plan:
         """Return the calls, tokens and money that `run` will take at most; nothing is spent.
 
         Args:
             samples: As for `run`; they are checked as there.
             pipeline: As for `run`. Its answers are not known yet: texts of usual length stand for them.
+            journal: As for `run`: what it holds already is not counted.
+            retry_failed: As for `run`.
 
         Raises:
             SampleError: When a metric needs what a sample lacks.
+            StorageError: When the journal cannot be used.
         """
-        self._check()
         listed = prepared(samples)
-        check_needs(listed, self.metrics, filled=_filled_by(pipeline), partial=self.partial)
-        return plan_evaluation(listed, self.metrics, pipeline, partial=self.partial)
+        # A file that is not there holds nothing, and planning makes none.
+        there = journal if journal is not None and Path(journal).exists() else None
+        with self._keeping(there, pipeline, retry_failed=retry_failed) as keeping:
+            check_needs(listed, self.metrics, filled=_filled_by(pipeline), partial=self.partial)
+            return plan_evaluation(listed, self.metrics, pipeline, keeping, partial=self.partial)
 
-    async def _batches(self, samples: Iterable[Sample], pipeline: Answering | None) -> AsyncIterator[list[Row]]:
-        self._check()
+    async def _batches(
+        self, samples: Iterable[Sample], pipeline: Answering | None, keeping: Keeping | None
+    ) -> AsyncIterator[list[Row]]:
         if not isinstance(samples, Iterator):
             check_needs(samples, self.metrics, filled=_filled_by(pipeline), partial=self.partial)
-        gate = asyncio.Semaphore(self.concurrency)
-        measuring = Measuring(self.metrics, pipeline, gate, prompts=self.prompts, partial=self.partial)
+        measuring = Measuring(
+            self.metrics,
+            pipeline,
+            keeping,
+            concurrency=self.concurrency,
+            prompts=self.prompts,
+            partial=self.partial,
+        )
         total = len(samples) if isinstance(samples, Sized) else None
         with progress_bar(total, "evaluate", self.progress) as bar:
             told = _Told(bar)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from .._tokens import count_messages
 from ..interfaces import ChatModel, Metric, PromptStrategy
 from ..types import Document, Hit, Planned, Sample, Usage
+from .keeping import Keeping
 from .measuring import Answering
 from .needs import excused
 from .overview import money
@@ -94,7 +95,12 @@ class Plan:
 
 
 def plan_evaluation(
-    samples: Iterable[Sample], metrics: Sequence[Metric], pipeline: Answering | None, *, partial: bool
+    samples: Iterable[Sample],
+    metrics: Sequence[Metric],
+    pipeline: Answering | None,
+    keeping: Keeping | None,
+    *,
+    partial: bool,
 ) -> Plan:
     """Return what measuring the samples will take.
 
@@ -102,16 +108,25 @@ def plan_evaluation(
     stand for them, and the notes say so.
     """
     sums: dict[str, Planned] = {}
-    count = 0
+    count = known = 0
     for sample in samples:
         count += 1
-        if pipeline is not None:
+        kept = keeping.run_of(sample) if keeping is not None and pipeline is not None else None
+        known += kept is not None
+        if kept is None and pipeline is not None:
             _add(sums, _answering(pipeline, sample.question))
-            sample = _stand_in(sample, pipeline)  # noqa: PLW2901
-        for metric in metrics:
-            if excused(metric, sample, partial=partial) is None:
-                _add(sums, metric.plan(sample))
-    return Plan(tuple(sums.values()), count, _notes(pipeline))
+        if kept is None or not kept.run.failure:
+            answered = _stand_in(sample, pipeline) if kept is None else kept.into(sample)
+            for metric in _missing(metrics, answered, keeping, partial=partial):
+                _add(sums, metric.plan(answered))
+    return Plan(tuple(sums.values()), count, _notes(pipeline) if known < count else ())
+
+
+def _missing(metrics: Sequence[Metric], sample: Sample, keeping: Keeping | None, *, partial: bool) -> Iterator[Metric]:
+    for metric in metrics:
+        kept = None if keeping is None else keeping.score_of(sample, metric.name)
+        if kept is None and excused(metric, sample, partial=partial) is None:
+            yield metric
 
 
 def _add(sums: dict[str, Planned], planned: Iterable[Planned]) -> None:
@@ -135,7 +150,9 @@ def _answering(pipeline: Answering, question: str) -> Sequence[Planned]:
     return [Planned("pipeline: answer", usage, pipeline.model.price(usage))]
 
 
-def _stand_in(sample: Sample, pipeline: Answering) -> Sample:
+def _stand_in(sample: Sample, pipeline: Answering | None) -> Sample:
+    if pipeline is None:
+        return sample
     contexts = pipeline.k if isinstance(pipeline, _Composed) else _USUAL_CONTEXTS
     return replace(sample, answer=sample.reference or _ANSWER, contexts=(_CONTEXT,) * contexts)
 

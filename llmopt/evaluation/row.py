@@ -65,7 +65,7 @@ class ModelCall:
 
     Attributes:
         purpose: Who asked: a metric's name, or "pipeline".
-        component: The class of the model.
+        component: The class of the model, below all wrappers.
         messages: The prompt.
         reply: The reply's text; empty when the call failed.
         cached: Whether the reply came from a cache.
@@ -131,10 +131,11 @@ def model_calls(step: Step, purpose: str) -> Iterator[ModelCall]:
             yield from model_calls(child, purpose)
         return
     messages = tuple(item for item in _listed(step.inputs) if isinstance(item, Message))
+    component = next(below.component for below in reversed(list(step.walk())) if below.name == "model")
     if isinstance(step.output, Completion):
-        yield ModelCall(purpose, step.component, messages, step.output.text, step.output.cached, step.error)
+        yield ModelCall(purpose, component, messages, step.output.text, step.output.cached, step.error)
     else:
-        yield ModelCall(purpose, step.component, messages, "", error=step.error or "no reply")
+        yield ModelCall(purpose, component, messages, "", error=step.error or "no reply")
 
 
 def _listed(value: object) -> Sequence[object]:

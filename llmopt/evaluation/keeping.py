@@ -1,0 +1,190 @@
+"""What a run keeps in its journal and finds there again: pipeline runs, scores, replies of models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar, cast
+
+from ..errors import StorageError
+from ..interfaces import Component, IndexedRetriever, Metric
+from ..types import Sample, Score
+from .codec import decode, encode
+from .journal import Journal
+from .journaled import JournaledEmbedder, JournaledModel, journal_scope
+from .rewiring import Rewiring
+from .row import ModelCall, Run, Spent
+
+__all__ = ["Keeping", "KeptRun", "Measured", "corpus_digest"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A metric's score with what it took.
+
+    Attributes:
+        score: The score.
+        spent: What it took.
+        calls: The requests to chat models.
+    """
+
+    score: Score
+    spent: Spent = Spent()
+    calls: Sequence[ModelCall] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """A pipeline's run with what it put into the sample.
+
+    Attributes:
+        run: The run.
+        answer: The answer.
+        contexts: Its contexts.
+        context_ids: Their ids.
+        abstained: Whether it says that it does not know.
+        calls: The requests to chat models.
+    """
+
+    run: Run
+    answer: str = ""
+    contexts: Sequence[str] = ()
+    context_ids: Sequence[str] = ()
+    abstained: bool | None = None
+    calls: Sequence[ModelCall] = ()
+
+    def into(self, sample: Sample) -> Sample:
+        """Return the sample with the answer in it; unchanged when the run failed."""
+        if self.run.failure:
+            return sample
+        return replace(
+            sample,
+            answer=self.answer,
+            contexts=self.contexts,
+            context_ids=self.context_ids,
+            abstained=self.abstained,
+        )
+
+
+class _Fingerprinted(Protocol):
+    def fingerprint(self) -> str: ...
+
+
+class Keeping:
+    """The journal as one run of an evaluator uses it.
+
+    A finished piece of work is known by what it was made from: a pipeline's run by the pipeline, what it
+    searches, the sample's id and question; a score by the metric, its parameters and the sample with its
+    answer. Change any of it, and it is measured anew. A failure is kept when something was paid for it.
+
+    Args:
+        journal: The open journal.
+        metrics: The evaluator's metrics.
+        pipeline: What answers; None when the samples come with answers.
+        retry_failed: Whether failures that were kept are measured again.
+    """
+
+    def __init__(
+        self, journal: Journal, metrics: Sequence[Metric], pipeline: _Fingerprinted | None, *, retry_failed: bool
+    ) -> None:
+        self._journal = journal
+        self._retry_failed = retry_failed
+        self._fingerprints = {metric.name: metric.fingerprint() for metric in metrics}
+        self._pipeline = "" if pipeline is None else f"{pipeline.fingerprint()} {corpus_digest(pipeline)}"
+        self._rewiring = Rewiring(JournaledModel, JournaledEmbedder)
+
+    def wired(self, component: T) -> T:
+        """Return the component with models in it that keep their replies."""
+        return self._rewiring.apply(component)
+
+    @contextmanager
+    def scope(self, sample: Sample) -> Generator[None, None, None]:
+        """Keep the replies of models for this sample until its row is finished."""
+        key = self._scope(sample)
+        with journal_scope(self._journal, key):
+            yield
+        self._journal.forget_calls(key)
+
+    def run_of(self, sample: Sample) -> KeptRun | None:
+        """Return the run that was kept for the question."""
+        return self._found(KeptRun, self._run_key(sample), sample)
+
+    def keep_run(self, sample: Sample, kept: KeptRun) -> None:
+        """Keep a finished run."""
+        failed = bool(kept.run.failure)
+        if not failed or kept.run.spent.usage.calls:
+            self._journal.keep_result(self._run_key(sample), _dumped(kept), failed=failed)
+
+    def score_of(self, sample: Sample, metric: str) -> Measured | None:
+        """Return the score that was kept for the sample with its answer."""
+        return self._found(Measured, self._score_key(sample, metric), sample)
+
+    def keep_score(self, sample: Sample, metric: str, measured: Measured) -> None:
+        """Keep a finished score."""
+        failed = measured.score.status == "failed"
+        if not failed or measured.spent.usage.calls:
+            self._journal.keep_result(self._score_key(sample, metric), _dumped(measured), failed=failed)
+
+    def _found(self, kind: type[T], key: bytes, sample: Sample) -> T | None:
+        body = self._journal.result(key, failed_too=not self._retry_failed)
+        if body is None:
+            if self._retry_failed and self._journal.result(key, failed_too=True) is not None:
+                self._journal.forget_calls(self._scope(sample))  # the replies that made it fail
+            return None
+        try:
+            return decode(kind, json.loads(body), "the journal")
+        except (StorageError, ValueError):  # written by another version: measure again
+            return None
+
+    def _scope(self, sample: Sample) -> bytes:
+        return _digest("scope", self._pipeline, sample.id, sample.question)
+
+    def _run_key(self, sample: Sample) -> bytes:
+        return _digest("run", self._pipeline, sample.id, sample.question)
+
+    def _score_key(self, sample: Sample, metric: str) -> bytes:
+        return _digest("score", metric, self._fingerprints[metric], _dumped(sample))
+
+
+def corpus_digest(part: object) -> str:
+    """Return a checksum of all documents that are indexed anywhere inside a component."""
+    checksum = 0
+    for retriever in _retrievers(part):
+        for document in retriever.documents:
+            checksum = zlib.crc32(f"{document.id}\0{document.text}".encode("utf-8", "surrogatepass"), checksum)
+    return f"{checksum:08x}"
+
+
+def _retrievers(part: object) -> Iterator[IndexedRetriever]:
+    if isinstance(part, IndexedRetriever) and _is_indexed(part):
+        yield part
+    if isinstance(part, Component):
+        for value in part.params().values():
+            yield from _retrievers(value)
+    elif isinstance(part, list | tuple):
+        for item in cast("Sequence[object]", part):
+            yield from _retrievers(item)
+    elif isinstance(part, Mapping):
+        for item in cast("Mapping[object, object]", part).values():
+            yield from _retrievers(item)
+
+
+def _is_indexed(retriever: IndexedRetriever) -> bool:
+    try:
+        return bool(retriever.documents)
+    except RuntimeError:  # NotReadyError: it holds nothing yet
+        return False
+
+
+def _dumped(value: object) -> str:
+    return json.dumps(encode(value, "the journal", lenient=True), ensure_ascii=True)
+
+
+def _digest(*parts: str) -> bytes:
+    return hashlib.sha256(json.dumps(parts).encode()).digest()
