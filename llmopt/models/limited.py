@@ -29,7 +29,7 @@ class Limited(ChatModel):
     call (prompt, and `max_tokens` or 500 for the reply) and set right by the usage of the reply. When the
     provider says "too many requests", all calls pause for as long as it asks, whatever the length, unless
     later requests get through all the same; and fewer go out at a time, down to half per round trip when
-    all are refused. With every round trip of successes one more does.
+    many are refused. With every round trip of successes one more does.
 
     Args:
         inner: The model that is asked.

@@ -21,9 +21,9 @@ from llmopt.errors import ModelUnavailableError, RateLimitError, UsageError
 from llmopt.interfaces import ChatModel
 from llmopt.models.limited import Limited, LimitedEmbedder
 from llmopt.models.limiter import Limiter, Slot
-from llmopt.models.wrapping import closing
+from llmopt.models.wrapping import bare, closing, model_name
 from llmopt.testing import FakeEmbedder, FakeModel
-from llmopt.types import Completion, Delta, Message, Options, Usage
+from llmopt.types import Completion, Delta, Matrix, Message, Options, TextKind, Usage
 
 T = TypeVar("T")
 BRIEF = settings(max_examples=40, deadline=None)
@@ -228,6 +228,37 @@ def test_refusals_here_and_there_slow_down_little() -> None:
         return least
 
     assert run(main()) >= 8
+
+
+def test_it_settles_near_the_number_that_a_server_takes_at_a_time() -> None:
+    random, taken, refused = Random(2), 0, 0
+
+    async def ask(gate: Limiter) -> None:
+        nonlocal taken, refused
+        while True:
+            slot = await gate.acquire(0)
+            taken += 1
+            full = taken > 6
+            try:
+                await asyncio.sleep(0.01 if full else 0.1)
+                if full:
+                    raise too_many()
+                gate.succeeded(slot)
+                return
+            except RateLimitError as error:
+                refused += 1
+                gate.failed(slot, error)
+            finally:
+                taken -= 1
+            await asyncio.sleep(random.uniform(0, 0.5))
+
+    async def main() -> int:
+        gate = limiter(concurrency=64)
+        await asyncio.gather(*(ask(gate) for _ in range(600)))
+        return gate.allowed
+
+    assert 4 <= run(main()) <= 12
+    assert refused < 400
 
 
 def test_successes_let_it_grow_back_by_one_per_round_trip_to_the_full_number() -> None:
@@ -505,6 +536,30 @@ def test_an_embedder_is_limited_too() -> None:
     assert embedder.price(Usage()) is None
     with pytest.raises(UsageError, match="`concurrency`"):
         LimitedEmbedder(FakeEmbedder(), concurrency=-1).encode(["a"], kind="query")
+
+
+def test_an_embedder_that_fails_frees_its_place() -> None:
+    class Failing(FakeEmbedder):
+        def embed(self, texts: Sequence[str], kind: TextKind) -> Matrix:
+            if not self.requests:
+                self.requests.append(texts)
+                raise too_many()
+            return super().embed(texts, kind)
+
+    embedder = LimitedEmbedder(Failing(), concurrency=1)
+    with pytest.raises(RateLimitError):
+        embedder.encode(["a"], kind="query")
+    assert embedder.encode(["a"], kind="query").shape == (1, 256)
+
+
+def test_a_wrapper_of_the_users_own_that_passes_through_is_looked_through() -> None:
+    class Own(FakeModel):
+        passes_through = True
+        inner: object = "nothing that could be asked"
+
+    own = Own()
+    assert bare(Limited(own)) is own
+    assert model_name(own) is None
 
 
 def test_copies_pickles_and_saved_ones_have_the_same_parameters(tmp_path: Path) -> None:
