@@ -15,8 +15,8 @@ from ..types import Completion, Delta, Message, Options, Usage
 from .completion_json import from_json, to_json
 from .flights import Landing
 from .request_key import chat_key
-from .store import Store, StoreHandle
-from .wrapping import closing
+from .store import Store, StoreHandle, same_file
+from .wrapping import below, closing
 
 __all__ = ["Cached"]
 
@@ -63,6 +63,8 @@ class Cached(ChatModel):
 
     async def generate(self, messages: Sequence[Message], options: Options) -> Completion:
         """Return the reply on file, or ask the inner model and keep what it replies."""
+        if self._has_twin_below():
+            return await call(self.inner.generate, messages, options)
         store, key = await self._store.get(self.path), chat_key(self.inner, messages, options)
         found = await _from_another(store, key)
         if found is not None:
@@ -71,6 +73,11 @@ class Cached(ChatModel):
 
     async def stream(self, messages: Sequence[Message], options: Options) -> AsyncIterator[Delta]:
         """Stream from the inner model and keep the reply; one on file comes in one piece."""
+        if self._has_twin_below():
+            async with closing(self.inner.stream(messages, options)) as deltas:
+                async for delta in deltas:
+                    yield delta
+            return
         store, key = await self._store.get(self.path), chat_key(self.inner, messages, options)
         found = await _from_another(store, key)
         if found is not None:
@@ -100,6 +107,10 @@ class Cached(ChatModel):
     def price(self, usage: Usage) -> float | None:
         """Return what the inner model costs."""
         return self.inner.price(usage)
+
+    def _has_twin_below(self) -> bool:
+        # Wrapped twice around one file, the outer one would wait for the inner one and the inner for the outer.
+        return any(same_file(self.path, twin.path) for twin in below(self, Cached))
 
 
 async def _lead(store: Store, key: bytes, send: Callable[[], Awaitable[Completion]]) -> Completion:

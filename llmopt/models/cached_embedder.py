@@ -17,9 +17,9 @@ from ..interfaces import Component, Embedder
 from ..types import Matrix, TextKind, Usage
 from .flights import Landing
 from .request_key import text_keys
-from .store import Store, StoreHandle
+from .store import Store, StoreHandle, same_file
 from .vector_bytes import Embedded, from_bytes, to_bytes
-from .wrapping import bare
+from .wrapping import bare, below
 
 __all__ = ["CachedEmbedder"]
 
@@ -62,7 +62,8 @@ class CachedEmbedder(Embedder):
     async def embed(self, texts: Sequence[str], kind: TextKind) -> Matrix:
         """Return the vectors on file, and those of the rest from the inner embedder."""
         _check_has_not_learnt(self.inner)
-        if not texts:
+        # Wrapped twice around one file, the outer one would wait for the inner one and the inner for the outer.
+        if not texts or any(same_file(self.path, twin.path) for twin in below(self, CachedEmbedder)):
             return await call(self.inner.embed, texts, kind)
         store = await self._store.get(self.path)
         keys = text_keys(self.inner, texts, kind)

@@ -17,7 +17,7 @@ from ..errors import StorageError
 from .flights import Flights
 from .sqlite import connect, explained, prepare, transaction
 
-__all__ = ["Store", "StoreHandle"]
+__all__ = ["Store", "StoreHandle", "same_file"]
 
 _INLINE_KEYS = 32
 _KEYS_PER_QUERY = 500
@@ -155,6 +155,11 @@ class StoreHandle:
     def __reduce__(self) -> tuple[type[StoreHandle], tuple[()]]:
         """Copy and pickle as an empty one."""
         return type(self), ()
+
+
+def same_file(path: str | Path, other: str | Path) -> bool:
+    """Return whether two paths lead to the same file, existing or not."""
+    return path == other or os.path.realpath(path) == os.path.realpath(other)
 
 
 class _OpenStores:

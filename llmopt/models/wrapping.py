@@ -5,15 +5,16 @@ from __future__ import annotations
 import inspect
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 from ..interfaces import Component
 
-__all__ = ["PerProcess", "bare", "closing", "model_name"]
+__all__ = ["PerProcess", "bare", "below", "closing", "model_name"]
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Component)
 
 
 class PerProcess(Generic[T]):
@@ -50,12 +51,23 @@ def bare(model: Component) -> Component:
 
     Such a wrapper says so by a class attribute `passes_through = True` and keeps the wrapped model in `inner`.
     """
+    *_, lowest = _chain(model)
+    return lowest
+
+
+def below(model: Component, kind: type[C]) -> list[C]:
+    """Return the wrappers of a kind that lie below this one, the outermost first."""
+    return [part for part in _chain(model) if part is not model and isinstance(part, kind)]
+
+
+def _chain(model: Component) -> Iterator[Component]:
+    yield model
     while getattr(model, "passes_through", False):
         inner = getattr(model, "inner", None)
         if not isinstance(inner, Component):
-            break
+            return
         model = inner
-    return model
+        yield model
 
 
 def model_name(model: Component) -> str | None:

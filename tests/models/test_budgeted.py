@@ -24,7 +24,7 @@ from llmopt.models.pricing import Price
 from llmopt.models.retrying import Retrying
 from llmopt.models.wrapping import closing
 from llmopt.testing import FakeEmbedder, FakeModel
-from llmopt.types import Completion, Delta, Matrix, Message, Options, TextKind, ToolCall, ToolSpec, Usage
+from llmopt.types import Completion, Delta, JsonSchema, Matrix, Message, Options, TextKind, ToolCall, ToolSpec, Usage
 
 BRIEF = settings(max_examples=60, deadline=None)
 PRICE = Price(input=2.0, output=8.0)
@@ -57,6 +57,11 @@ def test_the_usage_of_the_reply_is_what_is_spent() -> None:
     Budgeted(Priced(), budget).complete("hi", HUNDRED)
     assert budget.spent == Spent(1, 50, 0.00028)
     assert budget.remaining == Remaining(9, 9_950, 0.99972)
+
+
+def test_the_price_is_the_inner_models() -> None:
+    assert Budgeted(Priced(), Budget()).price(Usage(20, 30)) == PRICE.of(Usage(20, 30))
+    assert BudgetedEmbedder(Counting(), Budget()).price(Usage()) == 0.5
 
 
 def test_without_a_limit_nothing_remains_to_be_told() -> None:
@@ -98,6 +103,8 @@ def test_tools_and_schema_and_calls_count_in_the_estimate() -> None:
     plain = prompt_tokens([Message("user", "hi")], Options(), None)
     tool = ToolSpec("look_up", "Looks a word up in the dictionary", {"type": "object", "properties": {}})
     assert prompt_tokens([Message("user", "hi")], Options(tools=(tool,)), None) > plain + 10
+    schema = JsonSchema("Answer", {"type": "object", "properties": {"capital": {"type": "string"}}})
+    assert prompt_tokens([Message("user", "hi")], Options(schema=schema), None) > plain + 10
     called = Message("assistant", "", [ToolCall("1", "look_up", '{"word": "extraordinary"}')])
     assert prompt_tokens([Message("user", "hi"), called], Options(), None) > plain + 10
 

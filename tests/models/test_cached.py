@@ -250,6 +250,13 @@ def test_a_reply_comes_back_from_json_as_it_was(completion: Completion) -> None:
     assert from_json(to_json(completion)) == replace(completion, cached=True)
 
 
+def test_lists_and_mappings_of_any_kind_are_kept() -> None:
+    chance = TokenChance("a", -1.0, MappingProxyType({"b": -2.0}))
+    kept = from_json(to_json(Completion("a", logprobs=[chance], notes=["n"], tool_calls=[ToolCall("1", "f", "{}")])))
+    assert kept.logprobs == (TokenChance("a", -1.0, {"b": -2.0}),)
+    assert (kept.notes, kept.tool_calls) == (("n",), (ToolCall("1", "f", "{}"),))
+
+
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"text": "x", "usage": 1}', b'{"text": "x", "odd": 1}', b"\xff"])
 def test_json_that_is_no_reply_is_told(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
@@ -458,6 +465,21 @@ def test_a_file_that_holds_something_else_is_told(path: Path) -> None:
     asyncio.run(main())
     with pytest.raises(StorageError, match="delete it"):
         model.complete(messages)
+
+
+def test_wrapping_twice_around_one_file_does_not_wait_for_itself(path: Path) -> None:
+    inner, rows = Named(), Rows()
+    model = Cached(Retrying(Cached(inner, str(path))), path)
+    embedder = CachedEmbedder(CachedEmbedder(rows, path), path)
+    streams = Cached(Cached(Streaming(), path), path)
+
+    async def main() -> list[bool]:
+        await embedder.aencode(["a"], kind="query")
+        assert len(await streamed(streams)) == 2
+        return [(await model.acomplete("hi")).cached for _ in range(2)]
+
+    assert asyncio.run(asyncio.wait_for(main(), 10)) == [False, True]
+    assert Cached(Cached(inner, path), path.with_name("other.db")).complete("hi").cached
 
 
 def test_copies_pickles_and_parameters(path: Path) -> None:
