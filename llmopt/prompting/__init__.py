@@ -13,6 +13,7 @@ from .self_consistency import SelfConsistency
 from .shot import Shot
 from .steps import Steps
 from .structured import Structured
+from .template import Template
 from .tool import Observation, Tool
 from .wrapper import Wrapper
 
@@ -31,6 +32,7 @@ __all__ = [
     "Shot",
     "Steps",
     "Structured",
+    "Template",
     "Tool",
     "Wrapper",
     "abootstrap_shots",

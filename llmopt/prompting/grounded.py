@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from .._replies import is_noncommittal
-from ..interfaces import PromptStrategy
-from ..types import Citation, Hit, Message, Options
-from .contexts import citations_of, fenced_contexts
+from ..interfaces import ChatModel, PromptStrategy
+from ..types import Answer, AnswerDelta, Citation, Completion, Hit, Message, Options
+from .contexts import citations_of, fenced_contexts, within_budget
+from .streaming import stream_without_thoughts
+from .thoughts import without_thoughts
 
 __all__ = ["Grounded"]
 
@@ -32,6 +34,7 @@ class Grounded(PromptStrategy):
         instructions: What the feature is about and how it should answer, put before the rules.
         unknown: What to say when the contexts do not hold the answer.
         options: How the reply is sampled.
+        max_context_tokens: Budget for the contexts; the lowest ranked are left out, the trace says which.
 
     Example:
         >>> from llmopt.testing import FakeModel
@@ -45,13 +48,18 @@ class Grounded(PromptStrategy):
     instructions: str = ""
     unknown: str = "I don't know."
     options: Options = Options()
+    max_context_tokens: int | None = None
 
     def messages(self, question: str, contexts: Sequence[Hit]) -> list[Message]:
         """Build a system message with role and rules, and a user message with contexts and question."""
-        rules = _RULES.format(unknown=self.unknown)
-        system = "\n\n".join(part for part in (self.instructions or _ROLE, rules) if part)
+        system = f"{self.instructions or _ROLE}\n\n{_RULES.format(unknown=self.unknown)}"
+        contexts = within_budget(contexts, self.max_context_tokens)
         shown = fenced_contexts(contexts) if contexts else "(no contexts were found)"
         return [Message("system", system), Message("user", f"# Contexts\n{shown}\n\n# Question\n{question}")]
+
+    def parse(self, text: str) -> str:
+        """Return the reply without thoughts."""
+        return without_thoughts(text).strip()
 
     def citations(self, text: str, contexts: Sequence[Hit]) -> Sequence[Citation]:
         """Return the contexts that the answer cites."""
@@ -60,3 +68,12 @@ class Grounded(PromptStrategy):
     def abstains(self, text: str) -> bool:
         """Return whether the answer is the agreed phrase or says in other words that it does not know."""
         return text.strip().strip(".") == self.unknown.strip().strip(".") or is_noncommittal(text)
+
+    def answer(self, completion: Completion, contexts: Sequence[Hit]) -> Answer:
+        """Make an answer of one reply; its contexts are those that were shown."""
+        return super().answer(completion, within_budget(contexts, self.max_context_tokens))
+
+    async def stream(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> AsyncIterator[AnswerDelta]:
+        """Yield the answer in pieces, thoughts left out, the last with the whole."""
+        async for delta in stream_without_thoughts(super().stream(model, question, contexts)):
+            yield delta

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
-from ..interfaces import PromptStrategy
-from ..types import Answer, Citation, Completion, Hit, Message, Options
+from ..interfaces import ChatModel, PromptStrategy
+from ..types import Answer, AnswerDelta, Citation, Completion, Hit, Message, Options
+from .streaming import stream_without_thoughts
 
 __all__ = ["Wrapper", "is_one_call"]
 
@@ -63,6 +64,11 @@ class Wrapper(PromptStrategy):
     def answer(self, completion: Completion, contexts: Sequence[Hit]) -> Answer:
         """Make an answer of one reply as the inner strategy does."""
         return self.inner.answer(completion, contexts)
+
+    async def stream(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> AsyncIterator[AnswerDelta]:
+        """Yield the answer in pieces, thoughts left out; of a strategy of several calls in one piece."""
+        async for delta in stream_without_thoughts(super().stream(model, question, contexts)):
+            yield delta
 
 
 def is_one_call(strategy: PromptStrategy) -> bool:

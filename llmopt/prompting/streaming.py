@@ -1,0 +1,58 @@
+"""Streams of answers without what the model thinks aloud."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from ..types import AnswerDelta
+from .thoughts import split_thoughts
+
+__all__ = ["stream_without_thoughts"]
+
+_TAGS = ("<think>", "<thinking>", "<thought>")
+
+
+async def stream_without_thoughts(deltas: AsyncIterator[AnswerDelta]) -> AsyncIterator[AnswerDelta]:
+    """Yield the pieces that come after the thoughts between tags with which a reply may begin.
+
+    Reasoning whose opening tag is missing cannot be told from an answer before it ends; it is in the
+    pieces, but not in the whole answer of the last one.
+    """
+    passage = _Passage()
+    async for delta in deltas:
+        text = passage.take(delta.text)
+        if delta.answer is not None:
+            yield replace(delta, text=text if passage.is_open else delta.answer.text)
+        elif text:
+            yield AnswerDelta(text)
+
+
+class _Passage:
+    """Lets a reply through once it is past its thoughts.
+
+    Attributes:
+        is_open: Whether it is.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._thinking = False
+        self.is_open = False
+
+    def take(self, piece: str) -> str:
+        """Return what of the answer the piece brings."""
+        if self.is_open:
+            return piece
+        self._held += piece
+        if self._thinking and ">" not in piece:
+            return ""  # looking at all that is held for every piece would take quadratic time
+        begun = self._held.lstrip().lower()
+        if any(tag.startswith(begun) for tag in _TAGS):
+            return ""
+        self._thinking = begun.startswith(_TAGS)
+        rest = split_thoughts(self._held).rest if self._thinking else self._held.lstrip()
+        if self._thinking and not rest:
+            return ""
+        self.is_open = True
+        return rest
