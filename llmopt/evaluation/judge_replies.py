@@ -47,6 +47,8 @@ class _Questions(_List):
     questions: list[object]
 
 
+_LONGEST_NUMBER, _LONGEST_QUOTE = 10, 60
+
 L = TypeVar("L", bound=_List)
 
 
@@ -89,7 +91,7 @@ def read_verdicts(text: str, asked: Mapping[int, str]) -> VerdictsRead:
     for item in items:
         number = _number(item.get("id"))
         if number is None or number not in asked:
-            problems.append(f"there is no id {item.get('id')!r}")
+            problems.append(f"there is no id {_quoted(item.get('id'))}")
         elif number in seen:
             found.pop(number, None)
             problems.append(f"id {number} was judged twice")
@@ -97,7 +99,7 @@ def read_verdicts(text: str, asked: Mapping[int, str]) -> VerdictsRead:
             seen.add(number)
             holds = _bit(item.get("verdict"))
             if holds is None:
-                problems.append(f"the verdict on id {number} was {item.get('verdict')!r} instead of 0 or 1")
+                problems.append(f"the verdict on id {number} was {_quoted(item.get('verdict'))} instead of 0 or 1")
             else:
                 found[number] = Verdict(asked[number], holds, _text(item, "reason"))
     missing = [number for number in asked if number not in found]
@@ -118,7 +120,7 @@ def read_statements(text: str) -> list[Verdict]:
         statement = " ".join(_text(item, "statement", "claim", "text").split())
         given = item.get("verdict", item.get("attributed"))
         holds = _bit(given)
-        reason = _text(item, "reason") if holds is not None else f"the verdict was {given!r} instead of 0 or 1"
+        reason = _text(item, "reason") if holds is not None else f"the verdict was {_quoted(given)} instead of 0 or 1"
         if statement:
             found.append(Verdict(statement, holds, reason))
     if items and not found:
@@ -163,11 +165,16 @@ def _number(value: object) -> int | None:
     if isinstance(value, int):
         return value
     plain = str(value).strip()
-    return int(plain) if plain.isdecimal() else None
+    return int(plain) if plain.isdecimal() and len(plain) < _LONGEST_NUMBER else None
 
 
 def _bit(value: object) -> bool | None:
     return _BITS.get(str(value).strip().casefold()) if isinstance(value, bool | int | str) else None
+
+
+def _quoted(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _LONGEST_QUOTE else shown[:_LONGEST_QUOTE] + "..."
 
 
 def _listed(ids: Collection[int]) -> str:

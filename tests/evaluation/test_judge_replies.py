@@ -41,11 +41,12 @@ def test_a_verdict_that_is_neither_yes_nor_no_is_none(verdict: object) -> None:
     assert "instead of 0 or 1" in read.problem
 
 
-@pytest.mark.parametrize("number", [0, 4, -1, "x", None, True, 1.0])
+@pytest.mark.parametrize("number", [0, 4, -1, "x", None, True, 1.0, "9" * 5000, "y" * 100_000])
 def test_an_id_that_was_not_asked_about_is_ignored_and_named(number: object) -> None:
     read = read_verdicts(verdicts((number, 1), (2, 1)), ASKED)
     assert set(read.verdicts) == {2}
     assert "there is no id" in read.problem
+    assert len(read.problem) < 300
 
 
 def test_an_id_that_comes_twice_counts_for_nothing() -> None:
