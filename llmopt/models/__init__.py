@@ -4,11 +4,16 @@ from .budget import Budget, Remaining, Spent
 from .budgeted import Budgeted, BudgetedEmbedder
 from .cached import Cached
 from .cached_embedder import CachedEmbedder
+from .extractive_reader import ExtractiveReader
+from .latent_semantic import LatentSemantic
 from .limited import Limited, LimitedEmbedder
+from .noted import Noted
+from .onnx_embedder import OnnxEmbedder
 from .openai_chat import OpenAIChat
 from .openai_embedder import OpenAIEmbedder
 from .pricing import Price, price_of
 from .retrying import EmptyReplyError, Retrying, RetryingEmbedder
+from .sentence_transformer_embedder import SentenceTransformerEmbedder
 from .stack import chat_model, embedder, wrap, wrap_embedder
 
 __all__ = [
@@ -18,14 +23,19 @@ __all__ = [
     "Cached",
     "CachedEmbedder",
     "EmptyReplyError",
+    "ExtractiveReader",
+    "LatentSemantic",
     "Limited",
     "LimitedEmbedder",
+    "Noted",
+    "OnnxEmbedder",
     "OpenAIChat",
     "OpenAIEmbedder",
     "Price",
     "Remaining",
     "Retrying",
     "RetryingEmbedder",
+    "SentenceTransformerEmbedder",
     "Spent",
     "chat_model",
     "embedder",
