@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .._text import words
 from ..types import Hit
@@ -32,17 +33,11 @@ def likeness(left: str, right: str) -> float:
 
     The Jaccard coefficient of their character trigrams.
     """
-    first, second = _plain(left), _plain(right)
-    if first == second:
-        return 1.0
-    one, other = _trigrams(first), _trigrams(second)
-    return len(one & other) / len(one | other) if one or other else 0.0
+    one, other = _trigrams(left), _trigrams(right)
+    return 1.0 if one == other else len(one & other) / len(one | other)
 
 
-def _plain(text: str) -> str:
-    return " ".join(words(text)) or text.strip()
-
-
-def _trigrams(text: str) -> set[str]:
-    padded = f" {text} "
-    return {padded[start : start + 3] for start in range(len(padded) - 2)}
+@lru_cache(maxsize=4096)
+def _trigrams(text: str) -> frozenset[str]:
+    padded = f" {' '.join(words(text)) or text.strip()} "
+    return frozenset(padded[start : start + 3] for start in range(max(1, len(padded) - 2)))
