@@ -27,16 +27,18 @@ _NUMBER = re.compile(r"(\d+)\s*$")
 _FENCE_LINE = re.compile(r"^<<<(?:end )?[^\n<>]+ [0-9a-f]{8}>>>$", re.MULTILINE)
 _QUESTION_MARK = "# Question\n"
 
-# The chance that the best sentence answers, from its score: a logistic curve fitted where the weights were.
-_SLOPE, _MIDDLE = 0.5, 4.4
+# The chance that the contexts hold the answer, from the best score: a logistic curve fitted where the weights
+# were. Its middle lies between that of a fit on the questions as they come (4.0) and of one in which answerable
+# and unanswerable ones count the same (4.8).
+_SLOPE, _MIDDLE = 0.9, 4.4
 # A further sentence is quoted when its score is that near to the best one's, unless it says the same.
-_NEAR = 0.6
+_NEAR = 1.0
 _SAME = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """The sentences to quote, by their numbers, and the chance that the surest of them answers."""
+    """The sentences to quote, by their numbers, and the chance that the contexts hold the answer."""
 
     numbers: tuple[int, ...]
     confidence: float
@@ -59,10 +61,10 @@ class ExtractiveReader(ChatModel):
 
     Args:
         sentences: Most sentences in a reply, at least 1.
-        threshold: Lowest chance (0 to 1, as calibrated) that a sentence answers at which it is quoted.
-            Higher: fewer wrong answers, more abstentions.
-        embedder: Adds likeness of meaning to the comparison of words, at the cost of its time; a fitted
-            `LatentSemantic` or a trained model.
+        threshold: Lowest chance (0 to 1, as calibrated) that the contexts hold the answer at which
+            anything is quoted. Higher: fewer wrong answers, more abstentions.
+        embedder: Adds likeness of meaning to the comparison of words, at the cost of its time: a fitted
+            `LatentSemantic` (a few milliseconds more) or a trained model.
 
     Example:
         >>> from llmopt.prompting import Grounded
