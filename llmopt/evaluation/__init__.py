@@ -14,6 +14,7 @@ from .formulas import average_precision, claim_f, mean_relevancy, share_held
 from .function_metric import FunctionMetric, metric
 from .heuristic_judge import HeuristicJudge
 from .inquiry import Inquiry, Planning
+from .judged import Judged, read_judged, scores_of, summarise_judged
 from .lexical import ExactMatch, TokenF1
 from .measuring import Answering
 from .model_judge import ModelJudge
@@ -26,13 +27,13 @@ from .relevancy import Abstention, AnswerRelevancy
 from .report import Report
 from .retrieval_evaluator import RetrievalEvaluator
 from .row import ModelCall, Row, Run, Spent
+from .running import RunningSummary, summarise_rows
 from .samples import SampleFile, load_samples, read_samples, save_samples
 from .summary import Summary
 from .table import Table, shortened
 from .utilisation import ContextUtilisation
 
-__all__ = [
-    "NDCG",
+__all__ = [  # noqa: RUF022 - in the order of sorted()
     "Abstention",
     "AnswerCorrectness",
     "AnswerRelevancy",
@@ -53,9 +54,11 @@ __all__ = [
     "HeuristicJudge",
     "HitRate",
     "Inquiry",
+    "Judged",
     "LabelFigures",
     "ModelCall",
     "ModelJudge",
+    "NDCG",
     "NLIJudge",
     "Panel",
     "Plan",
@@ -68,6 +71,7 @@ __all__ = [
     "RetrievalEvaluator",
     "Row",
     "Run",
+    "RunningSummary",
     "SampleFile",
     "SemanticSimilarity",
     "Spent",
@@ -82,10 +86,14 @@ __all__ = [
     "load_samples",
     "mean_relevancy",
     "metric",
+    "read_judged",
     "read_samples",
     "roc_auc",
     "save_samples",
+    "scores_of",
     "share_held",
     "shortened",
+    "summarise_judged",
+    "summarise_rows",
     "with_holm",
 ]
