@@ -9,6 +9,7 @@ from .latent_semantic import LatentSemantic
 from .limited import Limited, LimitedEmbedder
 from .noted import Noted
 from .onnx_embedder import OnnxEmbedder
+from .onnx_export import export_onnx
 from .openai_chat import OpenAIChat
 from .openai_embedder import OpenAIEmbedder
 from .pricing import Price, price_of
@@ -39,6 +40,7 @@ __all__ = [
     "Spent",
     "chat_model",
     "embedder",
+    "export_onnx",
     "price_of",
     "wrap",
     "wrap_embedder",
