@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from collections.abc import Iterator
 
@@ -23,7 +24,8 @@ _SIGNS = (
 _LETTER = f"(?:[^\\W{_CJK}]|[{_SIGNS}])"
 _WORDS = re.compile(f"[{_CJK}]+|{_LETTER}+(?:(?:'|(?<=[0-9])[.,](?=[0-9])){_LETTER}+)*")
 
-_MARKS = re.compile("[.!?\u2026\u3002\uff01\uff1f\uff1b\uff61\u0964\u061f\u06d4\n]+")
+# A run of marks; plain ones before a letter or digit (3.14, example.com) end nothing.
+_MARKS = re.compile("[.!?\u2026\u3002\uff01\uff1f\uff1b\uff61\u0964\u061f\u06d4\n]++(?:(?<![.!?])|(?![0-9A-Za-z]))")
 _FULL_STOPS = re.compile("[\u3002\uff01\uff1f\uff1b\uff61\u0964\u061f\u06d4]")
 _QUOTES = "[\"'\u201d\u2019)\\]}\u00bb\uff09\u300d\u300f\u3011\u300b*_`]*"
 _CLOSERS = re.compile(_QUOTES)
@@ -37,9 +39,10 @@ _NEW_LINE = re.compile(
     "|[(\uff08]?(?:\\d{1,3}|[\u4e00\u4e8c\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341]{1,3})[)\uff09\u3001]"
     "|#{1,6}[ \t]|[|>])"
 )
+_PLAIN = frozenset(string.ascii_letters)
 _OWN_LINE = re.compile(r"[ \t]*(?:#{1,6}[ \t]|\|)")
 _ENDS_IN_CJK = re.compile(f"[{_CJK}\u3000-\u303f\uff00-\uff65][\u2026\u2014\u201d\u2019]{{0,3}}$")
-_STRETCH = 256
+_STRETCH = 96
 _LONGEST_ABBREVIATION = 6
 _FENCE = re.compile(r"^[ \t]{0,3}(?:```|~~~)[^\n]*\n?", re.MULTILINE)
 
@@ -109,13 +112,14 @@ def first_sentence_end(text: str, start: int, stop: int) -> int | None:
 
 def last_sentence_end(text: str, start: int, stop: int) -> int | None:
     """Return where the last sentence that ends in text[start:stop] ends, fences not seen; None when none does."""
+    stretch = _STRETCH
     while start < stop:
-        first = max(start, stop - _STRETCH)
+        first = max(start, stop - stretch)
         for match in reversed(list(_MARKS.finditer(text, first, stop))):
             end = _end_at(text, start, match)
             if end is not None and end <= stop:
                 return end
-        stop = first
+        stop, stretch = first, 4 * stretch
     return None
 
 
@@ -160,7 +164,7 @@ def _end_at(text: str, start: int, marks: re.Match[str]) -> int | None:
 
 
 def _line_end(text: str, start: int, at: int) -> int | None:
-    if _NEW_LINE.match(text, at):
+    if text[at + 1 : at + 2] not in _PLAIN and _NEW_LINE.match(text, at):
         return at
     if at > start and not text[at - 1].isascii() and _ENDS_IN_CJK.search(text[max(start, at - 4) : at]):
         return at
@@ -172,8 +176,6 @@ def _after_marks(text: str, start: int, at: int, stop: int) -> int | None:
     marks = text[at:stop]
     if not marks.isascii() and _FULL_STOPS.search(marks):
         return _closed(text, stop)
-    if stop < len(text) and text[stop].isascii() and text[stop].isalnum():  # 3.14, example.com
-        return None
     closed = _CLOSED.match(text, stop)
     if closed is None:
         # Plain marks within Chinese text need no space after them.
@@ -202,7 +204,7 @@ def _goes_on(text: str, start: int, at: int, marks: str, following: str, *, smal
         return small or not following[:1].isalnum()
     if marks != ".":
         return small and (closed or not ("!" in marks or "?" in marks))
-    before = text[max(start, at - 12) : at].split()[-1]
+    before = text[max(start, at - 12) : at].rsplit(maxsplit=1)[-1]
     word = before.lstrip("\"'\u201c\u2018([*_")
     if len(word) > _LONGEST_ABBREVIATION and "." not in word:
         return small and closed

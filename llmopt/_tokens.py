@@ -221,10 +221,13 @@ def last_safe(text: str, start: int, end: int) -> int | None:
     for place in range(end, max(start, end - 3), -1):  # most often before a full stop
         if _SAFE.match(text, place - 1):
             return place
+    last = end
     for searched in (_SEARCHED // 64, _SEARCHED):
-        places = [match.end() for match in _SAFE.finditer(text, max(start, end - searched), end)]
+        first = max(start, end - searched)
+        places = [match.end() for match in _SAFE.finditer(text, first, last)]
         if places:
             return places[-1]
+        last = min(first + 1, end)
     return None
 
 

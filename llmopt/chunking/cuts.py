@@ -63,13 +63,13 @@ def last_word(text: str, fresh: int, limit: int) -> int | None:
     Chinese and Japanese text may be cut between any two characters, but not before a closing mark or after
     an opening one.
     """
+    last = limit
     for width in (64, 512, limit):
         first = max(fresh + 1, limit - width)
-        places = [match.start() for match in _WORD.finditer(text, first, limit + 1)]
+        places = [match.start() for match in _WORD.finditer(text, first, last + 1)]
         if places:
             return places[-1]
-        if first == fresh + 1:
-            break
+        last = first - 1
     return None
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from ..interfaces import Chunker
 from ..types import Span
-from .cuts import last_cut, last_word, overlap_start
+from .cuts import last_cut, last_word, next_visible, overlap_start
 from .outline import Section, sections
 from .ruler import Ruler, ruler_for
 from .walk import Walk, check_budget
@@ -84,9 +84,9 @@ def _around(section: Section, place: int) -> tuple[int, int] | None:
     return section.whole[at] if at >= 0 and place < section.whole[at][1] else None
 
 
-def _resume(ruler: Ruler, overlap: int, section: Section, start: int, end: int) -> int:
+def _resume(ruler: Ruler, overlap: int, section: Section, start: int, end: int, fresh: int) -> int:
     back = max(start + 1, ruler.back(end, overlap))
     if overlap == 0 or back >= end:
-        return end
+        return fresh
     block = _around(section, back)
-    return overlap_start(ruler.text, back, end) if block is None else min(block[1], end)
+    return overlap_start(ruler.text, back, end) if block is None else next_visible(ruler.text, block[1])

@@ -8,7 +8,7 @@ from functools import partial
 
 from ..interfaces import Chunker
 from ..types import Span
-from .cuts import begins_with_heading, last_cut, next_visible, overlap_start
+from .cuts import begins_with_heading, last_cut, overlap_start
 from .ruler import Ruler, ruler_for
 from .walk import Walk, check_budget
 
@@ -52,8 +52,8 @@ class Recursive(Chunker):
         return (Span(start, end) for start, end in walk.passages(0, len(text)))
 
 
-def _resume(ruler: Ruler, overlap: int, start: int, end: int) -> int:
+def _resume(ruler: Ruler, overlap: int, start: int, end: int, fresh: int) -> int:
     back = max(start + 1, ruler.back(end, overlap))
-    if overlap == 0 or back >= end or begins_with_heading(ruler.text, next_visible(ruler.text, end)):
-        return end
+    if overlap == 0 or back >= end or begins_with_heading(ruler.text, fresh):
+        return fresh
     return overlap_start(ruler.text, back, end)

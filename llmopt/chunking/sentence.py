@@ -49,7 +49,8 @@ class Sentence(Chunker):
     def spans(self, text: str) -> Iterator[Span]:
         """Yield the passages."""
         check_budget("Sentence", self.max_tokens, 0)
-        if self.overlap_sentences < 0 or (self.max_sentences or self.overlap_sentences + 1) <= self.overlap_sentences:
+        most = self.overlap_sentences + 1 if self.max_sentences is None else self.max_sentences
+        if not 0 <= self.overlap_sentences < most:
             raise UsageError(
                 f"`Sentence.overlap_sentences` must be at least 0 and below max_sentences ({self.max_sentences}), "
                 f"got {self.overlap_sentences}"
@@ -85,5 +86,5 @@ def pieces(ruler: Ruler, max_tokens: int) -> Iterator[Span]:
             yield sentence
             continue
         text = ruler.text[start:end]
-        walk = Walk(ruler.of(text), max_tokens, partial(last_cut, text), lambda _, end: end)
+        walk = Walk(ruler.of(text), max_tokens, partial(last_cut, text), lambda _, __, fresh: fresh)
         yield from (Span(start + first, start + last) for first, last in walk.passages(0, len(text)))

@@ -8,7 +8,7 @@ from functools import partial
 
 from ..interfaces import Chunker
 from ..types import Span
-from .cuts import hard_cut
+from .cuts import hard_cut, next_visible
 from .ruler import ruler_for
 from .walk import Walk, check_budget
 
@@ -47,8 +47,8 @@ class Tokens(Chunker):
         check_budget("Tokens", self.max_tokens, self.overlap)
         ruler = ruler_for(text, self.model)
 
-        def resume(start: int, end: int) -> int:
-            return max(start + 1, ruler.back(end, self.overlap)) if self.overlap else end
+        def resume(start: int, end: int, fresh: int) -> int:
+            return next_visible(text, max(start + 1, ruler.back(end, self.overlap))) if self.overlap else fresh
 
         walk = Walk(ruler, self.max_tokens, partial(_whole_character, text), resume)
         return (Span(start, end) for start, end in walk.passages(0, len(text)))

@@ -41,13 +41,14 @@ class Walk:
         max_tokens: The budget of a passage, counted as the passage alone would be.
         cut: (start, fresh, limit) to the best end in (fresh, limit] of a passage from `start`, or None when
             only tearing a word apart would do; `fresh` is where the new text begins.
-        resume: (start, end) of a passage to where the next one may begin to repeat it, `end` for nowhere.
+        resume: (start, end, fresh) to where the passage after the one from `start` to `end` may begin to repeat
+            it, `fresh`, where the new text begins, for nowhere.
     """
 
     ruler: Ruler
     max_tokens: int
     cut: Callable[[int, int, int], int | None]
-    resume: Callable[[int, int], int]
+    resume: Callable[[int, int, int], int]
 
     def passages(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
         """Yield (start, end) of the passages of text[start:stop], white space at both ends left out."""
@@ -58,13 +59,13 @@ class Walk:
             if end is None:  # what is repeated leaves no room for the next word
                 start = fresh
                 continue
-            yield start, trimmed_end(text, start, end)
+            yield start, end
             fresh = next_visible(text, end)
-            again = next_visible(text, self.resume(start, end)) if fresh < stop else fresh
+            again = self.resume(start, end, fresh) if fresh < stop else fresh
             start = again if start < again < end else fresh
 
     def _end(self, start: int, fresh: int, stop: int) -> int | None:
-        budget = self.max_tokens
+        text, budget = self.ruler.text, self.max_tokens
         while True:
             # A slice may have more tokens than it had within the text, so look before it is taken.
             limit = self.ruler.reach(start, budget) if budget > 0 else start + self.max_tokens // _TOKENS_OF_A_CHARACTER
@@ -72,8 +73,10 @@ class Walk:
             if end is None:
                 if fresh > start:
                     return None
-                end = hard_cut(self.ruler.text, start, limit)
-            excess = self.ruler.excess(start, trimmed_end(self.ruler.text, start, end), self.max_tokens)
+                end = hard_cut(text, start, limit)
+            if text[end - 1].isspace():
+                end = trimmed_end(text, start, end)
+            excess = self.ruler.excess(start, end, self.max_tokens)
             if excess <= 0:
                 return end
             budget -= excess

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import llmopt._tokens
 from llmopt._tokens import count_tokens
 from llmopt.chunking import Markdown, Recursive, Semantic, Sentence, Tokens
 from llmopt.errors import UsageError
@@ -74,13 +75,16 @@ TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=60).map
 SIZES = st.tuples(st.integers(4, 60), st.integers(0, 59)).filter(lambda pair: pair[1] < pair[0])
 
 
-@pytest.fixture(params=["vocabulary", "estimate"], scope="module")
+@pytest.fixture(params=["vocabulary", "vocabulary in small blocks", "estimate"], scope="module")
 def counting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> object:
-    folder = VOCABULARIES if request.param == "vocabulary" else tmp_path_factory.mktemp("empty")
+    folder = tmp_path_factory.mktemp("empty") if request.param == "estimate" else VOCABULARIES
     if not folder.is_dir():
         pytest.skip("../shared/tiktoken is not here")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TIKTOKEN_CACHE_DIR", str(folder))
+        if request.param == "vocabulary in small blocks":
+            patch.setattr(llmopt._tokens, "_BLOCK", 2400)
+            patch.setattr(llmopt._tokens, "_STEP", 1200)
         yield request.param
 
 
