@@ -12,6 +12,7 @@ from ..interfaces import ChatModel, PromptStrategy, content_of
 from ..types import Answer, AnswerDelta, Completion, Hit, Message
 from .answers import AnswerKind, read_answer
 from .marked import Marked, MarkedStream, split_at_mark
+from .thoughts import split_thoughts
 from .wrapper import Wrapper, is_one_call
 
 __all__ = ["ChainOfThought"]
@@ -79,15 +80,15 @@ class ChainOfThought(Wrapper):
         Raises:
             ModelOutputError: When it holds no answer of the wanted kind.
         """
-        return self.inner.parse(self._final(split_at_mark(text, self.mark), text))
+        return self.inner.parse(self._final(self._split(text), text))
 
     def answer(self, completion: Completion, contexts: Sequence[Hit]) -> Answer:
         """Make an answer of the final part of a reply."""
         text = content_of(completion)
-        marked = split_at_mark(text, self.mark)
+        marked = self._split(text)
         if marked.reasoning:
             note("reasoning", marked.reasoning)
-        if not marked.is_marked:
+        if not marked.is_marked and self.calls == 1:
             note("final answer", f"not marked with {self.mark!r}")
         return self.inner.answer(replace(completion, text=self._final(marked, text)), contexts)
 
@@ -128,6 +129,13 @@ class ChainOfThought(Wrapper):
             raise UsageError(
                 "ChainOfThought in one call leaves no room to reason when the reply must be JSON: take calls=2"
             )
+
+    def _split(self, text: str) -> Marked:
+        marked = split_at_mark(text, self.mark)
+        if self.calls == 1 or marked.is_marked:
+            return marked
+        thoughts = split_thoughts(text)  # the second call's reply is the answer, of however many lines
+        return Marked(thoughts.reasoning, thoughts.rest, is_marked=False)
 
     def _final(self, marked: Marked, text: str) -> str:
         final = read_answer(marked.final, self.kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -13,7 +13,7 @@ from .._sync import gather_bounded
 from .._trace import note, step
 from ..errors import LlmoptError, UsageError
 from ..interfaces import ChatModel, PromptStrategy, Retriever, content_of
-from ..types import Answer, Failure, Hit, Message, Outcome, Part
+from ..types import Answer, Failure, Hit, Message, Options, Outcome, Part
 from .thoughts import without_thoughts
 from .wrapper import Wrapper
 
@@ -108,7 +108,7 @@ class Decompose(Wrapper):
 
     async def _split(self, model: ChatModel, question: str) -> list[str]:
         with step("split", self, question) as recorder:
-            found = (await model.aextract(self.messages(question, ()), _Split)).questions
+            found = (await model.aextract(self.messages(question, ()), _Split, self._plain())).questions
             recorder.output = questions = list(dict.fromkeys(part.strip() for part in found if part.strip()))
         return questions
 
@@ -117,6 +117,10 @@ class Decompose(Wrapper):
             f"Decompose answers at most {self.most} parts, the question has {len(questions)}: raise `most`"
         )
         return [Part(question, Failure(question, error)) for question in questions[self.most :]]
+
+    def _plain(self) -> Options:
+        """Return the inner strategy's options without the form that it wants of answers."""
+        return replace(self.inner.options, schema=None, tools=(), tool_choice=None)
 
     async def _widened(self, questions: Sequence[str], contexts: Sequence[Hit]) -> Sequence[Hit]:
         """Return the contexts with those that the parts bring, each document once."""
@@ -156,7 +160,7 @@ class Decompose(Wrapper):
     async def _joined(self, model: ChatModel, question: str, contexts: Sequence[Hit], parts: Sequence[Part]) -> Answer:
         with step("join", self, question) as recorder:
             asked = [Message("system", _JOIN), Message("user", f"{_known(parts)}\n\n# Question\n{question}")]
-            text = without_thoughts(content_of(await model.acomplete(asked))).strip()
+            text = without_thoughts(content_of(await model.acomplete(asked, self._plain()))).strip()
             recorder.output = text
         complete = all(isinstance(part.result, Answer) and part.result.outcome == "answered" for part in parts)
         outcome: Outcome = "answered" if complete else "partial"

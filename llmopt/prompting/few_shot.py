@@ -91,6 +91,11 @@ class FewShot(Wrapper):
             recorder.output = [shot.question for shot in shown]
         return _Shown(inner, tuple(shown))
 
+    def __repr__(self) -> str:
+        """Show the parameters, the examples by their number."""
+        shown = {**self.params(), "shots": f"<{len(self.shots)} examples>"}
+        return f"FewShot({', '.join(f'{name}={value}' for name, value in shown.items())})"
+
     def _check(self) -> None:
         if not self.shots:
             raise UsageError("FewShot has no examples: give it `shots`, or use its inner strategy alone")

@@ -54,10 +54,10 @@ class SelfConsistency(Wrapper):
     Example:
         >>> from llmopt.prompting import Direct
         >>> from llmopt.testing import FakeModel
-        >>> model = FakeModel(script=["18 dollars", "26", "$18.00"])
+        >>> model = FakeModel(script=["18", "26", "18"])
         >>> answer = SelfConsistency(Direct(), samples=3, early_stop=False, kind="number").run(model, "How much?")
         >>> answer.text, round(answer.confidence or 0, 2)
-        ('18 dollars', 0.67)
+        ('18', 0.67)
     """
 
     inner: PromptStrategy

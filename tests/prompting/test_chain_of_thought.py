@@ -137,6 +137,13 @@ def test_a_schema_leaves_no_room_to_reason_in_one_call() -> None:
     assert [options.schema is None for options in model.options] == [True, False]
 
 
+def test_the_second_calls_reply_may_have_many_lines() -> None:
+    model = FakeModel(script=["Hm.", "<think>so</think>first\nsecond"])
+    answer = ChainOfThought(Direct(), calls=2).run(model, "q?")
+    assert answer.text == "first\nsecond"
+    assert notes(answer, "final answer") == []
+
+
 def test_it_goes_inside_strategies_of_several_calls_not_around() -> None:
     with pytest.raises(UsageError, match="put it inside SelfConsistency"):
         ChainOfThought(SelfConsistency(Direct())).run(FakeModel("x"), "q?")

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pytest
+from pydantic import BaseModel
 
 from llmopt._fences import read_fences
 from llmopt.errors import ModelOutputError, ModelRefusedError, UsageError
 from llmopt.interfaces import ChatModel, Retriever
-from llmopt.prompting import Decompose, Direct, FewShot, Grounded, Shot
+from llmopt.prompting import Decompose, Direct, FewShot, Grounded, Shot, Structured
 from llmopt.testing import FakeModel
 from llmopt.testing.contracts import PromptStrategyContract
 from llmopt.types import Answer, Completion, Document, Failure, Hit, Message, Options, Usage
@@ -142,6 +143,17 @@ def test_parts_that_do_not_know_make_the_answer_partial_or_an_abstention() -> No
 def test_a_split_that_is_no_list_is_a_typed_error() -> None:
     with pytest.raises(ModelOutputError, match="_Split"):
         Decompose(Direct()).run(FakeModel("no idea"), "q?")
+
+
+def test_splitting_and_joining_use_the_inner_options_but_not_its_form() -> None:
+    class Reply(BaseModel):
+        text: str
+
+    inner = Structured(Reply, Direct(options=Options(temperature=0.2)))
+    model = FakeModel(script=['{"questions": ["one", "two"]}', '{"text": "1"}', '{"text": "2"}', "joined"])
+    assert Decompose(inner, mode="sequential").run(model, "q?").text == "joined"
+    asked = [(options.temperature, options.schema.name if options.schema else "") for options in model.options]
+    assert asked == [(0.2, "_Split"), (0.2, "Reply"), (0.2, "Reply"), (0.2, "")]
 
 
 def test_a_limit_of_no_parts_is_refused() -> None:

@@ -224,6 +224,10 @@ def test_a_loaded_strategy_does_not_index_again(tmp_path: Path) -> None:
     assert again.retriever.embedder.requests == [("q?",)]
 
 
+def test_a_hundred_thousand_examples_do_not_fill_the_screen() -> None:
+    assert len(repr(FewShot(Direct(), [Shot("question", "answer")] * 100_000))) < 500
+
+
 def test_without_a_question_asked_the_retriever_is_not_indexed() -> None:
     retriever = Listed()
     FewShot(Direct(), SUMS, retriever)

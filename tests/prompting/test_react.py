@@ -16,7 +16,7 @@ from llmopt.prompting import ChainOfThought, Direct, FewShot, Grounded, ReAct, S
 from llmopt.testing import FakeModel
 from llmopt.testing.contracts import PromptStrategyContract
 from llmopt.testing.server import FakeOpenAI, Reply
-from llmopt.types import Completion, Message, ToolCall, Usage
+from llmopt.types import Completion, Message, Options, ToolCall, Usage
 
 Protocol = Literal["auto", "native", "text"]
 AREAS = {"France": 551_695, "Spain": 505_990}
@@ -192,6 +192,13 @@ def test_results_that_the_model_makes_up_are_cut_off() -> None:
     assert ReAct(TOOLS, protocol="text").run(model, "q?").text == "505990"
     assert "Observation" not in model.requests[1][2].content
     assert model.options[0].stop == ("\nObservation:",)
+
+
+def test_a_request_with_all_its_stops_taken_gets_no_further_one() -> None:
+    model = FakeModel("Final answer: 1")
+    options = Options(stop=("a", "b", "c", "d"))
+    ReAct(TOOLS, Direct(options=options), protocol="text").run(model, "q?")
+    assert model.options == [options]
 
 
 def test_a_result_in_text_cannot_forge_its_fence_or_call_a_tool() -> None:

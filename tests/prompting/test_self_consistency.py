@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 
 from llmopt.errors import ModelOutputError, ModelRefusedError, ModelUnavailableError, UsageError
 from llmopt.interfaces import ChatModel
+from llmopt.models import Cached, OpenAIChat
 from llmopt.prompting import AnswerKind, ChainOfThought, Direct, FewShot, Grounded, SelfConsistency, Shot
 from llmopt.prompting.voting import tally
 from llmopt.testing import FakeModel
 from llmopt.testing.contracts import PromptStrategyContract
+from llmopt.testing.server import FakeOpenAI
 from llmopt.types import Answer, Completion, Document, Hit, Message, Options, Usage
 
 CAT = Hit(Document("cat", "Cats sleep 15 hours."), 1.0)
@@ -122,6 +125,23 @@ def test_an_early_stop_draws_no_more_than_can_change_the_winner(replies: str, dr
     answer, model = ask([*replies], early_stop=True)
     assert len(model.options) == drawn
     assert answer.text == ask([*replies])[0].text
+
+
+def test_without_an_early_stop_all_samples_run_at_once() -> None:
+    with FakeOpenAI(lambda body: "Paris", latency=0.2) as server:
+        model = OpenAIChat("m", base_url=server.base_url)
+        answer = SelfConsistency(Direct(), samples=10, early_stop=False).run(model, "q?")
+    assert server.max_in_flight_seen == 10
+    assert answer.usage.calls == server.count("chat/completions") == 10
+
+
+def test_samples_are_not_collapsed_by_a_cache(tmp_path: Path) -> None:
+    inner = Numbered(["a", "b", "b"])
+    model = Cached(inner, tmp_path / "cache.db")
+    strategy = SelfConsistency(Direct(), samples=3, early_stop=False)
+    for _ in range(2):
+        assert strategy.run(model, "q?").text == "b"
+    assert len(inner.options) == 3
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=9))

@@ -7,10 +7,10 @@ import pytest
 from llmopt._fences import read_fences
 from llmopt.errors import UsageError
 from llmopt.pipeline import Pipeline
-from llmopt.prompting import Direct, FewShot, Grounded, SelfConsistency, Shot, Steps
+from llmopt.prompting import ChainOfThought, Direct, FewShot, Grounded, SelfConsistency, Shot, Steps
 from llmopt.testing import FakeModel
 from llmopt.testing.contracts import PromptStrategyContract
-from llmopt.types import Document, Hit
+from llmopt.types import Completion, Document, Hit, Options
 
 CAT = Hit(Document("cat", "Cats sleep 15 hours."), 1.0)
 
@@ -59,6 +59,29 @@ def test_the_last_step_streams() -> None:
     assert "".join(delta.text for delta in deltas) == "the end"
     assert deltas[-1].answer is not None
     assert deltas[-1].answer.usage.calls == 2
+
+
+def test_a_stream_ends_early_when_a_step_does_not_know() -> None:
+    deltas = list(Pipeline(model=FakeModel("I don't know."), prompt=Steps([Grounded(), Direct()])).stream("q?"))
+    assert [delta.text for delta in deltas] == ["I don't know."]
+    assert deltas[-1].answer is not None
+    assert deltas[-1].answer.outcome == "abstained"
+
+
+def test_its_replies_are_read_as_the_last_step_reads_them() -> None:
+    chain = Steps([Direct(options=Options(temperature=0.5)), ChainOfThought(Grounded())])
+    assert chain.parse("So.\nAnswer: Paris") == "Paris"
+    assert chain.answer(Completion("So.\nAnswer: 15 [1]"), [CAT]).text == "15 [1]"
+    assert [citation.number for citation in chain.citations("15 [1]", [CAT])] == [1]
+    assert chain.abstains("I don't know.")
+    assert chain.options.temperature == 0.5
+
+
+def test_a_chain_can_be_a_part_of_other_strategies() -> None:
+    model = FakeModel("d")
+    answer = SelfConsistency(Steps([Direct(), Direct()]), samples=3, early_stop=False).run(model, "q?")
+    assert len(model.requests) == 6
+    assert answer.text == "d"
 
 
 def test_an_empty_chain_is_refused() -> None:

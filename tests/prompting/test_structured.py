@@ -58,6 +58,10 @@ def test_a_reply_that_does_not_fit_is_sent_back_once() -> None:
         Structured(Sleep).run(FakeModel("prose"), "q?")
 
 
+def test_a_reply_is_read_as_the_objects_json() -> None:
+    assert Structured(Sleep).parse(f"Here: {JSON}") == '{"animal":"cat [1]","hours":15}'
+
+
 def test_it_nests_in_both_directions() -> None:
     shots = [Shot("How long do dogs sleep?", '{"animal": "dog", "hours": 12}')]
     for strategy in (
