@@ -19,6 +19,7 @@ from .lexical import ExactMatch, TokenF1
 from .measuring import Answering
 from .model_judge import ModelJudge
 from .nli_judge import NLIJudge
+from .overlap import Overlap, find_duplicates, find_leaks
 from .panel import Panel
 from .plan import Plan
 from .ragas_judge import RagasJudge
@@ -29,6 +30,7 @@ from .retrieval_evaluator import RetrievalEvaluator
 from .row import ModelCall, Row, Run, Spent
 from .running import RunningSummary, summarise_rows
 from .samples import SampleFile, load_samples, read_samples, save_samples
+from .splitting import split_samples
 from .summary import Summary
 from .table import Table, shortened
 from .utilisation import ContextUtilisation
@@ -60,6 +62,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "ModelJudge",
     "NDCG",
     "NLIJudge",
+    "Overlap",
     "Panel",
     "Plan",
     "Planning",
@@ -83,6 +86,8 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "claim_f",
     "comparison_table",
     "evaluate_classifier",
+    "find_duplicates",
+    "find_leaks",
     "load_samples",
     "mean_relevancy",
     "metric",
@@ -93,6 +98,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "scores_of",
     "share_held",
     "shortened",
+    "split_samples",
     "summarise_judged",
     "summarise_rows",
     "with_holm",
