@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 from ..errors import SampleError, StorageError, UsageError
 from ..types import Example
@@ -41,7 +42,7 @@ def iterate_examples(path: str | Path) -> Iterator[Example]:
         if not isinstance(value, dict):
             raise SampleError(f"{path} line {line}: an example is a JSON object, got {type(value).__name__}")
         try:
-            yield example_of(as_record(value))
+            yield example_of(as_record(cast(object, value)))
         except SampleError as error:
             raise SampleError(f"{path} line {line}: {error}") from error
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn, cast
 
 from ..errors import SampleError, StorageError
 
-__all__ = ["LONGEST_LINE", "Line", "decode_line", "open_data", "raw_lines", "stream_records"]
+__all__ = [
+    "LONGEST_LINE",
+    "BrokenJsonError",
+    "decode_line",
+    "encoding_of",
+    "line_blocks",
+    "open_data",
+    "stream_records",
+]
 
 LONGEST_LINE = 64 << 20
 """Bytes of the longest line that is read; a longer one is reported and skipped."""
@@ -20,12 +27,18 @@ _CHUNK = 1 << 20
 _BETWEEN = " \t\r\n,[]\ufeff\x1e"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a file: its number from 1 and its bytes without the line feed; None where it is too long."""
+class BrokenJsonError(SampleError):
+    """A file holds something that is not JSON.
 
-    number: int
-    content: bytes | None
+    Attributes:
+        line: Where.
+        what: What the parser said.
+    """
+
+    def __init__(self, path: Path, line: int, what: str) -> None:
+        super().__init__(f"{path} line {line}: this is not JSON ({what}): correct or remove it")
+        self.line = line
+        self.what = what
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -59,17 +72,26 @@ def open_data(path: Path) -> BinaryIO:
         raise StorageError(f"cannot read {path}: {error}") from error
 
 
-def raw_lines(file: BinaryIO) -> Iterator[Line]:
-    """Yield the lines of a file; one that is longer than `LONGEST_LINE` comes without content."""
-    number = 0
-    while content := file.readline(LONGEST_LINE):
-        number += 1
-        if len(content) == LONGEST_LINE and not content.endswith(b"\n"):
-            while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+def line_blocks(file: BinaryIO) -> Iterator[bytes | None]:
+    """Yield the file in blocks of whole lines; None stands for a line longer than `LONGEST_LINE`, left out.
+
+    Every line ends with a line feed, the last one of the file included.
+    """
+    rest = b""
+    while chunk := file.read(_CHUNK):
+        cut = chunk.rfind(b"\n") + 1
+        if cut:
+            yield rest + chunk[:cut]
+            rest = chunk[cut:]
+        else:
+            rest += chunk
+        if len(rest) > LONGEST_LINE:
+            yield None
+            while (skipped := file.readline(_CHUNK)) and not skipped.endswith(b"\n"):
                 pass
-            yield Line(number, None)
-            continue
-        yield Line(number, content[:-1] if content.endswith(b"\n") else content)
+            rest = b""
+    if rest:
+        yield rest + b"\n"
 
 
 def stream_records(path: Path) -> Iterator[tuple[int, object]]:
@@ -79,24 +101,25 @@ def stream_records(path: Path) -> Iterator[tuple[int, object]]:
     a byte order mark, in UTF-8 or UTF-16. Memory is bounded by the largest value.
 
     Raises:
-        SampleError: When something between the values is not JSON; the message names the line.
+        BrokenJsonError: When something between the values is not JSON; the message names the line.
         StorageError: When the file cannot be read.
     """
     with open_data(path) as file:
-        decoder = codecs.getincrementaldecoder(encoding_of(file))()
+        encoding = encoding_of(file)
+        decoder = codecs.getincrementaldecoder(encoding)()
         buffer, line, size = "", 1, _CHUNK
         while True:
             chunk = file.read(size)
             try:
                 buffer += decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError as error:
-                raise SampleError(f"{path} is not {decoder_name(file)} text near line {line}: {error}") from error
+                raise BrokenJsonError(path, line, f"not {encoding} text: {error}") from error
             records, used, fault = _take(buffer, line, whole=not chunk)
             yield from records
             line += buffer.count("\n", 0, used)
             buffer = buffer[used:]
             if fault and (not chunk or len(buffer) > LONGEST_LINE):
-                raise SampleError(f"{path} line {line}: this is not JSON ({fault}): correct or remove it")
+                raise BrokenJsonError(path, line, fault)
             size = max(_CHUNK, len(buffer))  # doubling keeps the time linear in the size of a large value
             if not chunk:
                 return
@@ -107,11 +130,6 @@ def encoding_of(file: BinaryIO) -> str:
     start = file.read(4)
     file.seek(0)
     return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
-
-
-def decoder_name(file: BinaryIO) -> str:
-    """Return the encoding's name for a message."""
-    return encoding_of(file).upper()
 
 
 def _take(buffer: str, line: int, *, whole: bool) -> tuple[list[tuple[int, object]], int, str]:
@@ -132,5 +150,5 @@ def _take(buffer: str, line: int, *, whole: bool) -> tuple[list[tuple[int, objec
             return records, start, "cut"  # a number may go on in the next chunk
         line += buffer.count("\n", counted, start)
         counted = start
-        records.append((line, value))
+        records.append((line, cast(object, value)))
         at = end

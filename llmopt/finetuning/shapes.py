@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeAlias, cast
 
 from ..errors import SampleError
@@ -24,20 +24,21 @@ _ANSWERS: Mapping[str, Shape] = {
     "answer": "question_answer",
     "output": "alpaca",
 }
+_BY_KEYS: Sequence[tuple[Callable[[Record], bool], Shape]] = (
+    (lambda record: "preferred_output" in record and isinstance(record.get("input"), dict), "preference"),
+    (lambda record: "messages" in record, "chat"),
+    (lambda record: ("chosen" in record and "rejected" in record) or "chosen_messages" in record, "chosen_rejected"),
+    (lambda record: isinstance(record.get("contents"), list), "gemini"),
+    (lambda record: isinstance(record.get("conversations"), list), "sharegpt"),
+    (lambda record: isinstance(record.get("conversation"), list), "pairs"),
+)
 _QUESTIONS = ("prompt", "instruction", "question", "query", "input")
 
 
 def shape_of(record: Record) -> Shape:
     """Return the shape that a record has, by its keys; `unknown` for one that none of the readers knows."""
-    if isinstance(record.get("input"), dict) and "preferred_output" in record:
-        return "preference"
-    if "messages" in record:
-        return "chat"
-    if ("chosen" in record and "rejected" in record) or "chosen_messages" in record:
-        return "chosen_rejected"
-    by_key: Mapping[str, Shape] = {"contents": "gemini", "conversations": "sharegpt", "conversation": "pairs"}
-    for key, shape in by_key.items():
-        if isinstance(record.get(key), list):
+    for is_it, shape in _BY_KEYS:
+        if is_it(record):
             return shape
     if any(isinstance(record.get(key), str) for key in _QUESTIONS):
         for key, shape in _ANSWERS.items():

@@ -1,0 +1,198 @@
+"""Checking a fine-tuning file: every rule, line by line, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import cast
+
+from ..errors import UsageError
+from ..types import Sample
+from .contents import Contents, taught, token_count
+from .cost import estimate_cost
+from .raw import Record, as_record
+from .reading import Read, read_file
+from .report import CheckReport, Finding
+from .sensitive import sensitive_faults
+from .shapes import shape_of
+from .structure import Method, is_plain, record_faults
+
+__all__ = ["check_file", "run_check"]
+
+_KEPT_PER_RULE = 50
+_MEGABYTE = 1_000_000
+_GOOD_START = 50
+
+
+def check_file(
+    path: str | Path,
+    *,
+    method: Method | None = None,
+    model: str | None = None,
+    validation: str | Path | None = None,
+    evaluation: Iterable[Sample] = (),
+    contents: bool = True,
+    context_limit: int = 65_536,
+    least_examples: int = 10,
+    most_megabytes: int = 512,
+    epochs: int | None = None,
+    price: float | None = None,
+) -> CheckReport:
+    r"""Return everything that is wrong with a fine-tuning file, with lines and remedies.
+
+    Args:
+        path: The file, of any size: it is read once, in bounded memory.
+        method: `supervised` (chats) or `dpo` (preference pairs); None: what the first record is.
+        model: The model to be trained, for tokens and prices.
+        validation: The validation file, to find leaks.
+        evaluation: The samples that the tuned model will be measured on, to find leaks.
+        contents: Whether duplicates, conflicts, secrets, balance and tokens are looked at as well; without
+            it only the structural rules, which is faster.
+        context_limit: Tokens of the longest example that is not cut.
+        least_examples: Fewest examples that the provider takes.
+        most_megabytes: Largest file that the provider takes.
+        epochs: For the estimate; None: what the provider is likely to choose.
+        price: US dollars per million trained tokens; None: OpenAI's list price.
+
+    Raises:
+        StorageError: When the file cannot be read.
+        UsageError: When a limit is below 1.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "train.jsonl"
+        >>> _ = path.write_text('{"messages": [{"role": "user", "content": "hi"}]}\n')
+        >>> [(finding.rule, finding.line) for finding in check_file(path).errors]
+        [('no-assistant', 1), ('too-few-examples', 1)]
+    """
+    if min(context_limit, least_examples, most_megabytes) < 1:
+        raise UsageError("check_file: context_limit, least_examples and most_megabytes must be at least 1")
+    path = Path(path)
+    others = {"validation": _questions(validation), "evaluation": [sample.question for sample in evaluation]}
+    check = _Check(method, context_limit, model, Contents(others, model) if contents else None)
+    in_runs = method != "dpo" and not contents
+    for read in read_file(path, longest_plain=context_limit if in_runs else 0):
+        check.take(read)
+    size = path.stat().st_size
+    check.whole(size, least_examples, most_megabytes)
+    tokens = check.contents.tokens() if check.contents is not None else None
+    return CheckReport(
+        path=str(path),
+        method=check.method or "supervised",
+        lines=check.lines,
+        examples=check.examples,
+        bytes=size,
+        findings=tuple(sorted(check.findings, key=lambda finding: (finding.line is None, finding.line or 0))),
+        counts=dict(check.counts),
+        cost=None
+        if tokens is None
+        else estimate_cost(tokens.total, check.examples, model=model, epochs=epochs, price=price, exact=tokens.exact),
+        lengths=None if tokens is None else tokens.lengths,
+        answers=check.contents.answers() if check.contents is not None else (),
+        limits=check.contents.limits() if check.contents is not None else (),
+    )
+
+
+def run_check(
+    path: str | Path, *, method: Method | None = None, model: str | None = None, validation: str | Path | None = None
+) -> CheckReport:
+    """Return the report for a command line: `print(report)` shows it, `report.exit_code` is 0 or 1.
+
+    Raises:
+        StorageError: When the file cannot be read.
+    """
+    return check_file(path, method=method, model=model, validation=validation)
+
+
+def _method_of(record: Record) -> Method:
+    return "dpo" if shape_of(record) == "preference" else "supervised"
+
+
+def _questions(path: str | Path | None) -> Iterator[str]:
+    if path is not None:
+        for read in read_file(Path(path)):
+            if isinstance(read.value, dict):
+                yield taught(as_record(cast(object, read.value))).asked
+
+
+class _Check:
+    """A check that is under way."""
+
+    def __init__(self, method: Method | None, context_limit: int, model: str | None, contents: Contents | None) -> None:
+        self.method: Method | None = method
+        self.contents = contents
+        self.findings: list[Finding] = []
+        self.counts: Counter[str] = Counter()
+        self.lines = 0
+        self.examples = 0
+        self._context_limit = context_limit
+        self._model = model
+
+    def take(self, read: Read) -> None:
+        """Check one line."""
+        self.lines = max(self.lines, read.line)
+        for fault in read.faults:
+            self._add(Finding.of(fault.rule, read.line, fault.what))
+        if read.run or not read.parsed:
+            self._skip(read)
+        elif not isinstance(read.value, dict):
+            self._add(Finding.of("not-object", read.line, f"the line is {type(read.value).__name__}"))
+        else:
+            self._take_record(read, as_record(cast(object, read.value)))
+
+    def _skip(self, read: Read) -> None:
+        if read.run:
+            self.examples += read.run
+            self.method = self.method or "supervised"
+            if self.method == "dpo":
+                what = "these are chats, up to this line, not preference pairs"
+                self._add(Finding.of("mixed-methods", read.line - read.run + 1, what))
+
+    def _take_record(self, read: Read, record: Record) -> None:
+        self.examples += 1
+        if self.method is None:
+            self.method = _method_of(record)
+        method = self.method
+        if method != "supervised" or not is_plain(record):
+            for fault in record_faults(record, method):
+                self._add(Finding.of(fault.rule, read.line, fault.what))
+        if read.size > self._context_limit:  # a token takes at least a byte
+            self._check_length(read.line, record)
+        if self.contents is not None:
+            self._check_contents(self.contents, read, record)
+
+    def _check_length(self, line: int, record: Record) -> None:
+        count, _ = token_count(record, self._model)
+        if count > self._context_limit:
+            self._add(
+                Finding.of("over-context", line, f"it takes {count:,} tokens, the limit is {self._context_limit:,}")
+            )
+
+    def _check_contents(self, contents: Contents, read: Read, record: Record) -> None:
+        for fault in sensitive_faults(read.text):
+            self._add(Finding.of(fault.rule, read.line, fault.what))
+        if shape_of(record) in {"chat", "preference"}:
+            for finding in contents.add(read.line, record, read.size):
+                self._add(finding)
+
+    def whole(self, size: int, least: int, megabytes: int) -> None:
+        """Check what only the whole file shows."""
+        last = max(1, self.lines)
+        if self.examples == 0 and not self.findings:
+            self._add(Finding.of("empty-file", 1, "there is no example in it"))
+        if self.examples < least:
+            self._add(
+                Finding.of("too-few-examples", last, f"there are {self.examples} examples, at least {least} must be")
+            )
+        elif self.examples < _GOOD_START:
+            self._add(Finding.of("few-examples", None, f"there are {self.examples} examples"))
+        if size > megabytes * _MEGABYTE:
+            self._add(Finding.of("file-too-large", None, f"it has {size:,} bytes, at most {megabytes} MB are taken"))
+        for finding in self.contents.finish() if self.contents is not None else ():
+            self._add(finding)
+
+    def _add(self, finding: Finding) -> None:
+        self.counts[finding.rule] += 1
+        if self.counts[finding.rule] <= _KEPT_PER_RULE:
+            self.findings.append(finding)
