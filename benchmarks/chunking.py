@@ -21,6 +21,7 @@ The vocabulary is read from TIKTOKEN_CACHE_DIR, by default ../shared/tiktoken.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import json
 import os
@@ -87,6 +88,11 @@ def jsonl(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
+def module(name: str) -> Any:
+    """Import what only some environments have."""
+    return importlib.import_module(name)
+
+
 def corpora() -> dict[str, str]:
     folder = SHARED / "data" / "chroma-chunking-dev" / "corpora"
     return {file.stem: file.read_text("utf-8") for file in sorted(folder.glob("*.md"))}
@@ -138,9 +144,7 @@ class Peer(Chunker):
 
 
 def langchain_spans(size: int, overlap: int) -> Peer:
-    from langchain_text_splitters import RecursiveCharacterTextSplitter
-
-    splitter = RecursiveCharacterTextSplitter.from_tiktoken_encoder(
+    splitter = module("langchain_text_splitters").RecursiveCharacterTextSplitter.from_tiktoken_encoder(
         "o200k_base", chunk_size=size, chunk_overlap=overlap
     )
 
@@ -156,19 +160,19 @@ def langchain_spans(size: int, overlap: int) -> Peer:
 
 def chonkie_spans(size: int) -> Peer:
     import tiktoken
-    from chonkie import RecursiveChunker
 
-    splitter = RecursiveChunker(tiktoken.get_encoding("o200k_base"), chunk_size=size)
+    splitter = module("chonkie").RecursiveChunker(tiktoken.get_encoding("o200k_base"), chunk_size=size)
     return Peer(lambda text: [(part.start_index, part.end_index) for part in splitter.chunk(text)])
 
 
 def langchain() -> dict[str, Callable[[str], int]]:
     if importlib.util.find_spec("langchain_text_splitters") is None:
         return {}
-    from langchain_text_splitters import RecursiveCharacterTextSplitter, TokenTextSplitter
-
-    recursive = RecursiveCharacterTextSplitter.from_tiktoken_encoder("o200k_base", chunk_size=512, chunk_overlap=64)
-    tokens = TokenTextSplitter("o200k_base", chunk_size=512, chunk_overlap=64)
+    splitters = module("langchain_text_splitters")
+    recursive = splitters.RecursiveCharacterTextSplitter.from_tiktoken_encoder(
+        "o200k_base", chunk_size=512, chunk_overlap=64
+    )
+    tokens = splitters.TokenTextSplitter("o200k_base", chunk_size=512, chunk_overlap=64)
     return {
         "langchain recursive": lambda text: len(recursive.split_text(text)),
         "langchain token": lambda text: len(tokens.split_text(text)),
@@ -179,14 +183,18 @@ def chonkie() -> dict[str, Callable[[str], int]]:
     if importlib.util.find_spec("chonkie") is None:
         return {}
     import tiktoken
-    from chonkie import RecursiveChunker, SentenceChunker, TokenChunker
 
+    theirs = module("chonkie")
     encoding = tiktoken.get_encoding("o200k_base")
     # Made anew for every round: they remember the counts of texts that they have seen.
     return {
-        "chonkie recursive (no overlap)": lambda text: len(RecursiveChunker(encoding, chunk_size=512).chunk(text)),
-        "chonkie sentence": lambda text: len(SentenceChunker(encoding, chunk_size=512, chunk_overlap=64).chunk(text)),
-        "chonkie token": lambda text: len(TokenChunker(encoding, chunk_size=512, chunk_overlap=64).chunk(text)),
+        "chonkie recursive (no overlap)": lambda text: len(
+            theirs.RecursiveChunker(encoding, chunk_size=512).chunk(text)
+        ),
+        "chonkie sentence": lambda text: len(
+            theirs.SentenceChunker(encoding, chunk_size=512, chunk_overlap=64).chunk(text)
+        ),
+        "chonkie token": lambda text: len(theirs.TokenChunker(encoding, chunk_size=512, chunk_overlap=64).chunk(text)),
     }
 
 
@@ -238,7 +246,7 @@ def by_vectors(embedder: Embedder) -> Callable[[Sequence[Document], Sequence[str
 
 
 def by_words(passages: Sequence[Document], questions: Sequence[str]) -> list[list[int]]:
-    index = bm25s.BM25()
+    index: Any = bm25s.BM25()
     index.index([words(passage.text) for passage in passages], show_progress=False)
     found, _ = index.retrieve([words(question) for question in questions], k=FETCHED, show_progress=False)
     best: list[list[int]] = np.asarray(found).tolist()
@@ -317,6 +325,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=["speed", "quality"], default=["speed", "quality"])
     parser.add_argument("--minilm", type=Path, help="folder of all-MiniLM-L6-v2 as ONNX; without it BM25 searches")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="quality of these chunkers alone")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -334,7 +343,8 @@ def main() -> None:
     if "quality" in options.parts:
         minilm = None if options.minilm is None else Remembering(OnnxEmbedder(options.minilm))
         file = SHARED / "data" / "chroma-chunking-dev" / "questions.jsonl"
-        qualities = quality(chunkers(minilm), minilm, file)
+        chosen = {name: chunker for name, chunker in chunkers(minilm).items() if name in (options.only or [name])}
+        qualities = quality(chosen, minilm, file)
         result["quality"] = [asdict(row) for row in qualities]
         print(f"\n{'chunker':22} {'search':7} {'passages':>8} {'chars':>6} {'recall':>13} {'precision':>9} {'IoU':>5}")
         for scored in qualities:

@@ -43,7 +43,6 @@ _PLAIN = frozenset(string.ascii_letters)
 _OWN_LINE = re.compile(r"[ \t]*(?:#{1,6}[ \t]|\|)")
 _ENDS_IN_CJK = re.compile(f"[{_CJK}\u3000-\u303f\uff00-\uff65][\u2026\u2014\u201d\u2019]{{0,3}}$")
 _STRETCH = 96
-_LONGEST_ABBREVIATION = 6
 _FENCE = re.compile(r"^[ \t]{0,3}(?:```|~~~)[^\n]*\n?", re.MULTILINE)
 
 _NEVER_LAST = re.compile(
@@ -56,6 +55,7 @@ _BEFORE_NUMBER = re.compile(
 )
 _SELDOM_LAST = re.compile(r"etc|al|Inc|Ltd|Co|Corp|Jr|Sr|dept|est|min|max|[A-Z]|(?:[A-Za-z]{1,2}\.)+[A-Za-z]{1,2}")
 _LIST_NUMBER = re.compile(r"\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})")
+_SHORT = re.compile("|".join(p.pattern for p in (_NEVER_LAST, _BEFORE_NUMBER, _SELDOM_LAST, _LIST_NUMBER)))
 # A capital after "Inc." may be a name; these words begin a sentence.
 _STARTERS = re.compile(
     r"A|After|Also|Although|An|And|As|At|Because|Before|But|By|Each|For|From|Have|He|Here?|His|How|However|I|If|In"
@@ -206,14 +206,18 @@ def _goes_on(text: str, start: int, at: int, marks: str, following: str, *, smal
         return small and (closed or not ("!" in marks or "?" in marks))
     before = text[max(start, at - 12) : at].rsplit(maxsplit=1)[-1]
     word = before.lstrip("\"'\u201c\u2018([*_")
-    if len(word) > _LONGEST_ABBREVIATION and "." not in word:
-        return small and closed
+    short = _SHORT.fullmatch(word) is not None and _abbreviated(text, start, at, word, following, small=small)
+    return short or (small and closed)
+
+
+def _abbreviated(text: str, start: int, at: int, word: str, following: str, *, small: bool) -> bool:
     if _LIST_NUMBER.fullmatch(word) and _begins_line(text, start, at - len(word)):
         return True
     if _BEFORE_NUMBER.fullmatch(word):
         return small or following[:1].isdigit()
-    seldom = _SELDOM_LAST.fullmatch(word) is not None and not _STARTERS.fullmatch(following)
-    return seldom or _NEVER_LAST.fullmatch(word) is not None or (small and closed)
+    if _SELDOM_LAST.fullmatch(word):
+        return not _STARTERS.fullmatch(following)
+    return _NEVER_LAST.fullmatch(word) is not None
 
 
 def _begins_line(text: str, start: int, at: int) -> bool:

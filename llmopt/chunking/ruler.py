@@ -86,10 +86,10 @@ class _Counted(Ruler):
         while first + budget >= len(self._ends) and self._loaded < len(self.text):
             self._load(first)
             first = self._index(start)
-        return int(self._ends[min(first + budget, len(self._ends) - 1)])
+        return self._ends.item(min(first + budget, len(self._ends) - 1))
 
     def back(self, end: int, budget: int) -> int:
-        return int(self._ends[max(0, int(self._ends.searchsorted(end)) - budget)])
+        return self._ends.item(max(0, int(self._ends.searchsorted(end)) - budget))
 
     def count(self, start: int, end: int) -> int:
         return self.excess(start, end, 0)
@@ -112,8 +112,9 @@ class _Counted(Ruler):
         last = last_safe(self.text, start, end)
         if first is None or last is None or first >= last or self._loaded < last:
             return None
-        here, there = cast("list[int]", self._ends.searchsorted((first, last)).tolist())
-        if self._ends[here] != first or self._ends[there] != last or (self._breaks and self._broken(first, last)):
+        ends = self._ends
+        here, there = cast("list[int]", ends.searchsorted((first, last)).tolist())
+        if ends.item(here) != first or ends.item(there) != last or (self._breaks and self._broken(first, last)):
             return None
         return first, last, there - here
 
