@@ -145,7 +145,7 @@ class Decompose(Wrapper):
         return parts
 
     async def _part(self, model: ChatModel, question: str, asked: str, contexts: Sequence[Hit]) -> Part:
-        with step("part", self, question) as recorder:
+        with step("part", self.inner, question) as recorder:
             try:
                 answer = await self._solved(model, asked, contexts)
             except LlmoptError as error:

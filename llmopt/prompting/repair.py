@@ -53,7 +53,7 @@ class Repair(Wrapper):
             raise UsageError(f"Repair: `tries` must be at least 1, got {self.tries}")
         failed: list[_Try] = []
         while True:
-            with step(f"try {len(failed) + 1}", self, question) as recorder:
+            with step(f"try {len(failed) + 1}", self.inner, question) as recorder:
                 answer = await self._ask(model, question, contexts, failed)
                 recorder.output = answer.text
                 error = await call(self.check, answer.text)
