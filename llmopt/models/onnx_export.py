@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -81,13 +82,15 @@ def _trace(torch: ModuleType, transformer: object, tokenizer: object, file: Path
             return cast("Any", self.transformer)(**dict(zip(names, inputs, strict=True))).last_hidden_state
 
     output = "last_hidden_state"
-    torch.onnx.export(
-        LastHiddenState().eval(),
-        tuple(example[name] for name in names),
-        str(file),
-        input_names=names,
-        output_names=[output],
-        dynamic_axes={name: {0: "batch", 1: "sequence"} for name in [*names, output]},
-        opset_version=_OPSET,
-        dynamo=False,  # the newer exporter needs onnxscript and its graphs ran a tenth slower
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's word on its older exporter, and on every constant that it folds
+        torch.onnx.export(
+            LastHiddenState().eval(),
+            tuple(example[name] for name in names),
+            str(file),
+            input_names=names,
+            output_names=[output],
+            dynamic_axes={name: {0: "batch", 1: "sequence"} for name in [*names, output]},
+            opset_version=_OPSET,
+            dynamo=False,  # the newer exporter needs onnxscript and its graphs ran a tenth slower
+        )
