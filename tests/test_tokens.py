@@ -240,7 +240,7 @@ def test_the_estimate_grows_with_the_text_by_its_parts(first: str, second: str) 
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4"])
 def test_the_estimate_is_near_the_count(text: str, model: str) -> None:
     count = count_tokens(text, model).count
-    assert 0.75 * count <= estimate_tokens(text, encoding_name(model)[0]) <= 1.3 * count
+    assert 0.75 * count <= estimate_tokens(text, encoding_name(model)[0]) <= 1.4 * count
 
 
 @pytest.mark.parametrize("model", [None, "gpt-4"])
