@@ -25,6 +25,7 @@ from .plan import Plan
 from .ragas_judge import RagasJudge
 from .ranking_metrics import NDCG, AveragePrecision, HitRate, Precision, Recall, ReciprocalRank
 from .relevancy import Abstention, AnswerRelevancy
+from .repeats import Noise
 from .report import Report
 from .retrieval_evaluator import RetrievalEvaluator
 from .row import ModelCall, Row, Run, Spent
@@ -62,6 +63,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "ModelJudge",
     "NDCG",
     "NLIJudge",
+    "Noise",
     "Overlap",
     "Panel",
     "Plan",

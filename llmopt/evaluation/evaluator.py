@@ -37,6 +37,8 @@ class Evaluator(Component):
     Args:
         metrics: What to measure; their names must differ.
         concurrency: Pipeline runs and measurements under way at a time, all together.
+        repeats: How often every metric that asks a model measures a sample; the score is the mean, and
+            `report.noise` tells the judge's noise from the samples' own spread.
         partial: Whether single samples may lack what a metric needs; such scores are undefined, and
             counted. A need that no sample meets is refused all the same.
         prompts: Whether the report keeps every request to a chat model with its reply.
@@ -51,6 +53,7 @@ class Evaluator(Component):
 
     metrics: Sequence[Metric]
     concurrency: int = 16
+    repeats: int = 1
     partial: bool = False
     prompts: bool = True
     progress: bool | None = None
@@ -183,7 +186,7 @@ class Evaluator(Component):
         there = journal if journal is not None and Path(journal).exists() else None
         with self._keeping(there, pipeline, retry_failed=retry_failed) as keeping:
             check_needs(listed, self.metrics, filled=_filled_by(pipeline), partial=self.partial)
-            return plan_evaluation(listed, self.metrics, pipeline, keeping, partial=self.partial)
+            return plan_evaluation(listed, self.metrics, pipeline, keeping, repeats=self.repeats, partial=self.partial)
 
     async def _batches(
         self, samples: Iterable[Sample], pipeline: Answering | None, keeping: Keeping | None
@@ -194,6 +197,7 @@ class Evaluator(Component):
             self.metrics,
             pipeline,
             keeping,
+            repeats=self.repeats,
             concurrency=self.concurrency,
             prompts=self.prompts,
             partial=self.partial,
@@ -212,8 +216,9 @@ class Evaluator(Component):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise UsageError(f"two metrics have the name {twice[0]!r}; the report could not tell them apart")
-        if self.concurrency < 1:
-            raise UsageError(f"`concurrency` is a number of places and must be at least 1, got {self.concurrency}")
+        for name, value in (("concurrency", self.concurrency), ("repeats", self.repeats)):
+            if value < 1:
+                raise UsageError(f"`{name}` must be at least 1, got {value}")
 
     def _settings(self, pipeline: Answering | None) -> dict[str, str]:
         settings = {"evaluator": shortened(repr(self), _LONGEST_SETTING)}

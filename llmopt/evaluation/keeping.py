@@ -121,15 +121,15 @@ class Keeping:
         if not failed or kept.run.spent.usage.calls:
             self._journal.keep_result(self._run_key(sample), _dumped(kept), failed=failed)
 
-    def score_of(self, sample: Sample, metric: str) -> Measured | None:
-        """Return the score that was kept for the sample with its answer."""
-        return self._found(Measured, self._score_key(sample, metric), sample)
+    def score_of(self, sample: Sample, metric: str, repeat: int = 0) -> Measured | None:
+        """Return the score that was kept for the sample with its answer; `repeat` counts from 0."""
+        return self._found(Measured, self._score_key(sample, metric, repeat), sample)
 
-    def keep_score(self, sample: Sample, metric: str, measured: Measured) -> None:
+    def keep_score(self, sample: Sample, metric: str, repeat: int, measured: Measured) -> None:
         """Keep a finished score."""
         failed = measured.score.status == "failed"
         if not failed or measured.spent.usage.calls:
-            self._journal.keep_result(self._score_key(sample, metric), _dumped(measured), failed=failed)
+            self._journal.keep_result(self._score_key(sample, metric, repeat), _dumped(measured), failed=failed)
 
     def _found(self, kind: type[T], key: bytes, sample: Sample) -> T | None:
         body = self._journal.result(key, failed_too=not self._retry_failed)
@@ -148,8 +148,9 @@ class Keeping:
     def _run_key(self, sample: Sample) -> bytes:
         return _digest("run", self._pipeline, sample.id, sample.question)
 
-    def _score_key(self, sample: Sample, metric: str) -> bytes:
-        return _digest("score", metric, self._fingerprints[metric], _dumped(sample))
+    def _score_key(self, sample: Sample, metric: str, repeat: int) -> bytes:
+        again = [str(repeat)] if repeat else []
+        return _digest("score", metric, self._fingerprints[metric], _dumped(sample), *again)
 
 
 def corpus_digest(part: object) -> str:

@@ -7,6 +7,7 @@ import inspect
 import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -18,9 +19,10 @@ from ..types import Answer, Sample, Score
 from .keeping import Keeping, KeptRun, Measured
 from .needs import excused
 from .ordered import side_by_side
+from .repeats import merged, replicated
 from .row import ModelCall, Row, Run, Spent, canonical_score, model_calls
 
-__all__ = ["Answering", "Immediate", "Measuring"]
+__all__ = ["Answering", "Immediate", "Measuring", "is_immediate"]
 
 _NOTHING = Spent()
 
@@ -44,6 +46,19 @@ class Immediate(Protocol):
     immediate: bool
 
 
+def is_immediate(metric: Metric) -> bool:
+    """Return whether the metric only computes; asking it again would say the same."""
+    return isinstance(metric, Immediate) and metric.immediate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """A metric on its n-th time, from 0."""
+
+    metric: Metric
+    repeat: int
+
+
 class Measuring:
     """One run of an evaluator.
 
@@ -51,6 +66,7 @@ class Measuring:
         metrics: What to measure.
         pipeline: What answers; None when the samples come with answers.
         keeping: The journal; None: nothing is kept.
+        repeats: How often every metric that does not only compute measures a sample.
         concurrency: How many pipeline runs and measurements go on at a time.
         prompts: Whether rows keep the requests to chat models.
         partial: Whether samples may lack what a metric needs.
@@ -62,6 +78,7 @@ class Measuring:
         pipeline: Answering | None,
         keeping: Keeping | None,
         *,
+        repeats: int,
         concurrency: int,
         prompts: bool,
         partial: bool,
@@ -73,10 +90,11 @@ class Measuring:
         self._partial = partial
         self._names = [metric.name for metric in metrics]
         wired = metrics if keeping is None else [keeping.wired(metric) for metric in metrics]
-        self._immediate = [metric for metric in wired if isinstance(metric, Immediate) and metric.immediate]
-        rest = [metric for metric in wired if not any(metric is other for other in self._immediate)]
-        self._waiting = [metric for metric in rest if inspect.iscoroutinefunction(metric.measure)]
-        self._blocking = [metric for metric in rest if not any(metric is other for other in self._waiting)]
+        self._immediate = [metric for metric in wired if is_immediate(metric)]
+        rest = [metric for metric in wired if not is_immediate(metric)]
+        tasks = [_Task(metric, number) for number in range(repeats) for metric in replicated(rest, number)]
+        self._waiting = [task for task in tasks if inspect.iscoroutinefunction(task.metric.measure)]
+        self._blocking = [task for task in tasks if not inspect.iscoroutinefunction(task.metric.measure)]
 
     async def row(self, sample: Sample) -> Row:
         """Answer one sample, where there is a pipeline, and measure it; whatever fails is a value in the row."""
@@ -93,9 +111,11 @@ class Measuring:
             failed = Score(None, f"the pipeline failed: {run.failure}", "failed")
             return Row(sample, dict.fromkeys(self._names, failed), run, calls=tuple(calls))
         found = await self._measured(sample)
-        spent = sum((measured.spent for measured in found.values() if measured.spent is not _NOTHING), _NOTHING)
-        made = [made for measured in found.values() for made in measured.calls]
-        return Row(sample, {name: found[name].score for name in self._names}, run, spent, (*calls, *made))
+        taken = [measured for parts in found.values() for measured in parts]
+        spent = sum((measured.spent for measured in taken if measured.spent is not _NOTHING), _NOTHING)
+        made = [made for measured in taken for made in measured.calls]
+        scores = {name: merged([measured.score for measured in found[name]]) for name in self._names}
+        return Row(sample, scores, run, spent, (*calls, *made))
 
     async def _answered(self, pipeline: Answering, sample: Sample) -> KeptRun:
         known = None if self._keeping is None else self._keeping.run_of(sample)
@@ -113,17 +133,22 @@ class Measuring:
             self._keeping.keep_run(sample, kept)
         return kept
 
-    async def _measured(self, sample: Sample) -> dict[str, Measured]:
-        found = {metric.name: self._at_once(metric, sample) for metric in self._immediate}
+    async def _measured(self, sample: Sample) -> dict[str, list[Measured]]:
+        found = {metric.name: [self._at_once(metric, sample)] for metric in self._immediate}
+        known: dict[_Task, Measured] = {}
         if self._keeping is not None:
-            known = ((name, self._keeping.score_of(sample, name)) for name in self._names if name not in found)
-            found |= {name: measured for name, measured in known if measured is not None}
-        work = [self._awaited(metric, sample) for metric in self._waiting if metric.name not in found]
-        blocking = [metric for metric in self._blocking if metric.name not in found]
+            kept = (
+                (t, self._keeping.score_of(sample, t.metric.name, t.repeat)) for t in self._waiting + self._blocking
+            )
+            known = {task: measured for task, measured in kept if measured is not None}
+        work = [self._awaited(task, sample) for task in self._waiting if task not in known]
+        blocking = [task for task in self._blocking if task not in known]
         if blocking:
             work.append(self._in_one_thread(blocking, sample))
         for part in await side_by_side(work):
-            found |= part
+            known |= part
+        for task in self._waiting + self._blocking:
+            found.setdefault(task.metric.name, []).append(known[task])
         return found
 
     def _at_once(self, metric: Metric, sample: Sample) -> Measured:
@@ -132,23 +157,23 @@ class Measuring:
         except Exception as error:  # noqa: BLE001 - a failure is a value in the report, whatever broke
             return Measured(Score(None, _reason(error), "failed"))
 
-    async def _awaited(self, metric: Metric, sample: Sample) -> dict[str, Measured]:
+    async def _awaited(self, task: _Task, sample: Sample) -> dict[_Task, Measured]:
         async with self._gate:
-            with record("measure", metric, sample.id) as recorder:
-                score = excused(metric, sample, partial=self._partial)
+            with record("measure", task.metric, sample.id) as recorder:
+                score = excused(task.metric, sample, partial=self._partial)
                 try:
-                    score = score or await metric.ascore(sample)
+                    score = score or await task.metric.ascore(sample)
                 except Exception as error:  # noqa: BLE001 - a failure is a value in the report, whatever broke
                     score = Score(None, _reason(error), "failed")
-        return self._kept(sample, {metric.name: self._finished(metric, score, recorder)})
+        return self._kept(sample, {task: self._finished(task.metric, score, recorder)})
 
-    async def _in_one_thread(self, metrics: Sequence[Metric], sample: Sample) -> dict[str, Measured]:
+    async def _in_one_thread(self, tasks: Sequence[_Task], sample: Sample) -> dict[_Task, Measured]:
         async with self._gate:
-            found = await call(self._directly, metrics, sample)
+            found = await call(self._directly, tasks, sample)
         return self._kept(sample, found)
 
-    def _directly(self, metrics: Sequence[Metric], sample: Sample) -> dict[str, Measured]:
-        return {metric.name: self._called(metric, sample) for metric in metrics}
+    def _directly(self, tasks: Sequence[_Task], sample: Sample) -> dict[_Task, Measured]:
+        return {task: self._called(task.metric, sample) for task in tasks}
 
     def _called(self, metric: Metric, sample: Sample) -> Measured:
         with record("measure", metric, sample.id) as recorder:
@@ -159,10 +184,10 @@ class Measuring:
                 score = Score(None, _reason(error), "failed")
         return self._finished(metric, score, recorder)
 
-    def _kept(self, sample: Sample, found: dict[str, Measured]) -> dict[str, Measured]:
+    def _kept(self, sample: Sample, found: dict[_Task, Measured]) -> dict[_Task, Measured]:
         if self._keeping is not None:
-            for name, measured in found.items():
-                self._keeping.keep_score(sample, name, measured)
+            for task, measured in found.items():
+                self._keeping.keep_score(sample, task.metric.name, task.repeat, measured)
         return found
 
     def _finished(self, metric: Metric, score: Score, recorder: Recorder) -> Measured:

@@ -10,7 +10,7 @@ from .._tokens import count_messages
 from ..interfaces import ChatModel, Metric, PromptStrategy
 from ..types import Document, Hit, Planned, Sample, Usage
 from .keeping import Keeping
-from .measuring import Answering
+from .measuring import Answering, is_immediate
 from .needs import excused
 from .overview import money
 from .table import Table
@@ -100,6 +100,7 @@ def plan_evaluation(
     pipeline: Answering | None,
     keeping: Keeping | None,
     *,
+    repeats: int,
     partial: bool,
 ) -> Plan:
     """Return what measuring the samples will take.
@@ -117,16 +118,19 @@ def plan_evaluation(
             _add(sums, _answering(pipeline, sample.question))
         if kept is None or not kept.run.failure:
             answered = _stand_in(sample, pipeline) if kept is None else kept.into(sample)
-            for metric in _missing(metrics, answered, keeping, partial=partial):
+            for metric in _missing(metrics, answered, keeping, repeats=repeats, partial=partial):
                 _add(sums, metric.plan(answered))
     return Plan(tuple(sums.values()), count, _notes(pipeline) if known < count else ())
 
 
-def _missing(metrics: Sequence[Metric], sample: Sample, keeping: Keeping | None, *, partial: bool) -> Iterator[Metric]:
+def _missing(
+    metrics: Sequence[Metric], sample: Sample, keeping: Keeping | None, *, repeats: int, partial: bool
+) -> Iterator[Metric]:
     for metric in metrics:
-        kept = None if keeping is None else keeping.score_of(sample, metric.name)
-        if kept is None and excused(metric, sample, partial=partial) is None:
-            yield metric
+        if excused(metric, sample, partial=partial) is None:
+            for repeat in range(1 if is_immediate(metric) else repeats):
+                if keeping is None or keeping.score_of(sample, metric.name, repeat) is None:
+                    yield metric
 
 
 def _add(sums: dict[str, Planned], planned: Iterable[Planned]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 from .comparison import Comparison, compare_rows
 from .overview import overview_html, overview_text
+from .repeats import Noise, noise_of
 from .report_csv import read_csv, to_frame, write_csv  # pyright: ignore[reportUnknownVariableType]
 from .report_json import read_json, write_json
 from .row import Row, Spent
@@ -76,6 +77,14 @@ class Report:
             SampleError: When the two are not about the same samples.
         """
         return compare_rows(metric, baseline._rows_with(metric), self._rows_with(metric), seed=seed)
+
+    def noise(self, metric: str) -> Noise:
+        """Return how much of a metric's spread is the judge's, from a run with `Evaluator(repeats=...)`.
+
+        Raises:
+            UsageError: When samples were measured only once, or the report has no such metric.
+        """
+        return noise_of(self._known(metric), self.rows)
 
     def where(self, keep: Callable[[Row], bool]) -> Report:
         """Return the report of the rows that `keep` wants."""
