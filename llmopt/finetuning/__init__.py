@@ -3,28 +3,39 @@
 from .check import check_file, run_check
 from .cost import CostEstimate, default_epochs
 from .examples import example_record, iterate_examples, read_examples, write_examples
+from .few_shot_distil import FewShotDistil
 from .repair import FixReport, fix_file
 from .report import AnswerShare, CheckReport, Finding, Lengths
 from .rules import RULES, Rule
 from .shapes import Shape, shape_of
+from .split import Split, split_examples
+from .traces import example_of_trace, examples_from_samples, examples_from_traces
+from .with_shots import WithShots
 
 __all__ = [
     "RULES",
     "AnswerShare",
     "CheckReport",
     "CostEstimate",
+    "FewShotDistil",
     "Finding",
     "FixReport",
     "Lengths",
     "Rule",
     "Shape",
+    "Split",
+    "WithShots",
     "check_file",
     "default_epochs",
+    "example_of_trace",
     "example_record",
+    "examples_from_samples",
+    "examples_from_traces",
     "fix_file",
     "iterate_examples",
     "read_examples",
     "run_check",
     "shape_of",
+    "split_examples",
     "write_examples",
 ]

@@ -28,7 +28,7 @@ def is_plain(record: Mapping[str, object]) -> bool:
     turns = record.get("messages")
     if len(record) != 1 or not isinstance(turns, list):
         return False
-    roles = [_plain_role(cast(object, turn)) for turn in cast("list[object]", turns)]
+    roles = [_plain_role(turn) for turn in cast("list[object]", turns)]
     return "" not in roles and roles[-1:] == ["assistant"] and "user" in roles and "system" not in roles[1:]
 
 
