@@ -48,10 +48,10 @@ class Markdown(Chunker):
     overlap: int = 0
     model: str | None = None
 
-    def spans(self, text: str) -> Iterator[Span]:
-        """Yield the passages."""
+    def spans(self, text: str) -> list[Span]:
+        """Return the passages."""
         check_budget("Markdown", self.max_tokens, self.overlap)
-        return self._along(text)
+        return list(self._along(text))
 
     def _along(self, text: str) -> Iterator[Span]:
         ruler = ruler_for(text, self.model)

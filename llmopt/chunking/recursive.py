@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -44,12 +43,12 @@ class Recursive(Chunker):
     overlap: int = 64
     model: str | None = None
 
-    def spans(self, text: str) -> Iterator[Span]:
-        """Yield the passages."""
+    def spans(self, text: str) -> list[Span]:
+        """Return the passages."""
         check_budget("Recursive", self.max_tokens, self.overlap)
         ruler = ruler_for(text, self.model)
         walk = Walk(ruler, self.max_tokens, partial(last_cut, text), partial(_resume, ruler, self.overlap))
-        return (Span(start, end) for start, end in walk.passages(0, len(text)))
+        return [Span(start, end) for start, end in walk.passages(0, len(text))]
 
 
 def _resume(ruler: Ruler, overlap: int, start: int, end: int, fresh: int) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._sync import call
 from ..errors import UsageError
 from ..interfaces import Chunker, Embedder
 from ..types import Matrix, Span
@@ -55,8 +56,8 @@ class Semantic(Chunker):
     percentile: float = 90.0
     model: str | None = None
 
-    async def spans(self, text: str) -> Iterator[Span]:
-        """Yield the passages."""
+    async def spans(self, text: str) -> list[Span]:
+        """Return the passages."""
         check_budget("Semantic", self.max_tokens, 0)
         if self.window < 1 or not 0 <= self.percentile <= 100:
             raise UsageError(
@@ -64,13 +65,13 @@ class Semantic(Chunker):
                 f"window={self.window} and percentile={self.percentile}"
             )
         ruler = ruler_for(text, self.model)
-        sentences = list(pieces(ruler, self.max_tokens))
+        sentences = await call(lambda: list(pieces(ruler, self.max_tokens)))
         if len(sentences) < 2:
-            return iter(sentences)
+            return sentences
         rows = await self.embedder.aencode(_windows(text, sentences, self.window), kind="document")
         distances = _distances(rows, self.window)
         limit = float(np.percentile(distances, self.percentile))
-        return _joined(ruler.of(text), sentences, distances, limit, self.max_tokens)
+        return await call(lambda: list(_joined(ruler.of(text), sentences, distances, limit, self.max_tokens)))
 
 
 def _windows(text: str, sentences: Sequence[Span], window: int) -> list[str]:

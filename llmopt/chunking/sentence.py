@@ -46,8 +46,8 @@ class Sentence(Chunker):
     max_sentences: int | None = None
     model: str | None = None
 
-    def spans(self, text: str) -> Iterator[Span]:
-        """Yield the passages."""
+    def spans(self, text: str) -> list[Span]:
+        """Return the passages."""
         check_budget("Sentence", self.max_tokens, 0)
         most = self.overlap_sentences + 1 if self.max_sentences is None else self.max_sentences
         if not 0 <= self.overlap_sentences < most:
@@ -55,7 +55,7 @@ class Sentence(Chunker):
                 f"`Sentence.overlap_sentences` must be at least 0 and below max_sentences ({self.max_sentences}), "
                 f"got {self.overlap_sentences}"
             )
-        return self._packed(ruler_for(text, self.model))
+        return list(self._packed(ruler_for(text, self.model)))
 
     def _packed(self, ruler: Ruler) -> Iterator[Span]:
         window: list[Span] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -42,8 +41,8 @@ class Tokens(Chunker):
     overlap: int = 64
     model: str | None = None
 
-    def spans(self, text: str) -> Iterator[Span]:
-        """Yield the passages."""
+    def spans(self, text: str) -> list[Span]:
+        """Return the passages."""
         check_budget("Tokens", self.max_tokens, self.overlap)
         ruler = ruler_for(text, self.model)
 
@@ -51,7 +50,7 @@ class Tokens(Chunker):
             return next_visible(text, max(start + 1, ruler.back(end, self.overlap))) if self.overlap else fresh
 
         walk = Walk(ruler, self.max_tokens, partial(_whole_character, text), resume)
-        return (Span(start, end) for start, end in walk.passages(0, len(text)))
+        return [Span(start, end) for start, end in walk.passages(0, len(text))]
 
 
 def _whole_character(text: str, start: int, fresh: int, limit: int) -> int:  # noqa: ARG001 - the signature of a cut

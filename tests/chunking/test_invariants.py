@@ -139,6 +139,16 @@ def test_a_long_text_of_one_kind_is_cut_like_any_other(name: str, kind: str) -> 
     check(text, CHUNKERS[name](256, 32).chunk(Document("d", text)), 256)
 
 
+@pytest.mark.parametrize("name", ["Recursive", "Tokens", "Sentence", "Markdown"])
+@pytest.mark.parametrize("unit", ["one two three ", "检索器找到能够回答问题的段落", "abcdefghij"])
+def test_a_line_of_five_megabytes_is_cut_like_any_other(
+    name: str, unit: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+    text = unit * (5_000_000 // len(unit.encode()))
+    check(text, CHUNKERS[name](512, 64).chunk(Document("d", text)), 512)
+
+
 @pytest.mark.parametrize("name", CHUNKERS)
 @pytest.mark.parametrize("text", ["", " ", "\n\t \u3000\n"])
 def test_a_text_of_white_space_has_no_passages(name: str, text: str) -> None:
