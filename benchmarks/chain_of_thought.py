@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
-from llmopt.prompting import AnswerKind, normalised, read_answer
+from llmopt.prompting import normalised, read_answer
+from llmopt.prompting.answers import AnswerKind
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 MOST_POINTS_APART = 1.0

@@ -1,6 +1,6 @@
 """Prompt strategies: how a question is put to a model."""
 
-from .answers import AnswerKind, code_of, find_choice, find_number, find_yes_or_no, normalised, read_answer
+from .answers import code_of, find_choice, find_number, find_yes_or_no, normalised, read_answer
 from .bootstrap import Bootstrapped, abootstrap_shots, bootstrap_shots
 from .chain_of_thought import ChainOfThought
 from .decompose import Decompose
@@ -18,7 +18,6 @@ from .tool import Observation, Tool
 from .wrapper import Wrapper
 
 __all__ = [
-    "AnswerKind",
     "Bootstrapped",
     "ChainOfThought",
     "Decompose",

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from llmopt.errors import ModelOutputError, ModelRefusedError, ModelUnavailableError, UsageError
 from llmopt.interfaces import ChatModel
 from llmopt.models import Cached, OpenAIChat
-from llmopt.prompting import AnswerKind, ChainOfThought, Direct, FewShot, Grounded, SelfConsistency, Shot
+from llmopt.prompting import ChainOfThought, Direct, FewShot, Grounded, SelfConsistency, Shot
+from llmopt.prompting.answers import AnswerKind
 from llmopt.prompting.voting import tally
 from llmopt.testing import FakeModel
 from llmopt.testing.contracts import PromptStrategyContract
