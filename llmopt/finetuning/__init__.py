@@ -4,6 +4,9 @@ from .check import check_file, run_check
 from .cost import CostEstimate, default_epochs
 from .examples import example_record, iterate_examples, read_examples, write_examples
 from .few_shot_distil import FewShotDistil
+from .openai import OpenAIFineTune
+from .openai_api import JobEvent
+from .preflight import Preflight
 from .repair import FixReport, fix_file
 from .report import AnswerShare, CheckReport, Finding, Lengths
 from .rules import RULES, Rule
@@ -20,7 +23,10 @@ __all__ = [
     "FewShotDistil",
     "Finding",
     "FixReport",
+    "JobEvent",
     "Lengths",
+    "OpenAIFineTune",
+    "Preflight",
     "Rule",
     "Shape",
     "Split",
