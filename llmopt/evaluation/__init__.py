@@ -1,6 +1,7 @@
 """Measuring answers: samples, judges, metrics, the evaluator and its report."""
 
 from .agreement import Confusion, roc_auc
+from .assertions import Check, Requirement, assert_evaluation, check_evaluation
 from .beir import beir_corpus
 from .calibration import Calibration
 from .classifier_report import ClassifierReport, LabelFigures, evaluate_classifier
@@ -43,6 +44,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "Answering",
     "AveragePrecision",
     "Calibration",
+    "Check",
     "ClassifierReport",
     "Comparison",
     "Confusion",
@@ -73,6 +75,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "Recall",
     "ReciprocalRank",
     "Report",
+    "Requirement",
     "RetrievalEvaluator",
     "Row",
     "Run",
@@ -83,8 +86,10 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "Summary",
     "Table",
     "TokenF1",
+    "assert_evaluation",
     "average_precision",
     "beir_corpus",
+    "check_evaluation",
     "claim_f",
     "comparison_table",
     "evaluate_classifier",
