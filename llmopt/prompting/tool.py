@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from ..types import ToolSpec
 from .signature import signature_of
 
 __all__ = ["Observation", "Tool"]
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what OpenAI and those who speak its protocol take
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,12 @@ class Tool(Component):
         description = self.description or found.description
         if not description:
             raise UsageError(f"the tool {found.name} does not say what it does: write a docstring or a `description`")
-        return ToolSpec(self.name or found.name, description, found.schema)
+        name = self.name or found.name
+        if _NAME.fullmatch(name) is None:
+            raise UsageError(
+                f"a tool's name has 1 to 64 letters, digits, _ and -, got {name!r}: give the tool another `name`"
+            )
+        return ToolSpec(name, description, found.schema)
 
     def observe(self, arguments: str) -> Observation:
         """Call the function with arguments as a model wrote them, a JSON text."""

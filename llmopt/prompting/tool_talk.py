@@ -115,19 +115,20 @@ class TextTalk(ToolTalk):
         """Return the calls of the reply, or its answer; what it quotes between fences is neither."""
         said = _said(completion.text)
         shown = _FENCED.sub(lambda match: "\x00" * len(match.group()), said)
-        actions = list(_ACTION.finditer(shown))
-        final = list(_FINAL.finditer(shown))
-        if not actions:
+        action = _ACTION.search(shown)
+        if action is None:
+            final = list(_FINAL.finditer(shown))
             return Turn(text=said[final[-1].end() :].strip() if final else said.strip())
-        calls: list[ToolCall] = []
-        for number, action in enumerate(actions):
-            call = _call(said[action.end() :], number)
+        thought, calls = said[: action.start()].strip(), list[ToolCall]()
+        while action is not None:
+            call, end = _call(said, action.end(), len(calls))
             if call is None:
                 wrong = said[action.end() : action.end() + 100]
                 problem = f'after "Action:" must stand {{"tool": "<name>", "arguments": {{...}}}}, not {wrong!r}'
-                return Turn(problem=problem)
+                return Turn(text=thought, problem=problem)
             calls.append(call)
-        return Turn(tuple(calls), said[: actions[0].start()].strip())
+            action = _ACTION.search(shown, end)  # behind the call: its arguments may hold anything
+        return Turn(tuple(calls), thought)
 
     def told(self, completion: Completion, turn: Turn, seen: Sequence[Observation]) -> list[Message]:
         """Return the model's turn and one message with all results, fenced."""
@@ -142,18 +143,18 @@ def _said(text: str) -> str:
     return said if invented is None else said[: invented.start()].rstrip()
 
 
-def _call(text: str, number: int) -> ToolCall | None:
-    start = text.find("{")
-    if start < 0 or text[:start].strip("` \t\njson*_"):
-        return None
+def _call(text: str, at: int, number: int) -> tuple[ToolCall | None, int]:
+    """Return the call that is written at a place, and where it ends."""
+    start = text.find("{", at)
+    if start < 0 or text[at:start].strip("` \t\njson*_"):
+        return None, at
     try:
-        found: object = json.JSONDecoder(strict=False).raw_decode(text, start)[0]
+        found, end = json.JSONDecoder(strict=False).raw_decode(text, start)
     except (ValueError, RecursionError):
-        return None
-    fields = cast("dict[str, object]", found) if isinstance(found, dict) else {}
-    name = fields.get("tool", fields.get("name"))
-    arguments = fields.get("arguments", {})
+        return None, at
+    fields = cast("dict[str, object]", found)
+    name, arguments = fields.get("tool", fields.get("name")), fields.get("arguments", {})
     if not isinstance(name, str):
-        return None
+        return None, at
     written = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    return ToolCall(f"action_{number}", name, written)
+    return ToolCall(f"action_{number}", name, written), end

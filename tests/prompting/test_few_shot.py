@@ -18,6 +18,7 @@ from llmopt.errors import NotReadyError, UsageError
 from llmopt.interfaces import IndexedRetriever, Reranker
 from llmopt.prompting import ChainOfThought, Direct, FewShot, Grounded, SelfConsistency, Shot
 from llmopt.prompting.shot import likeness
+from llmopt.reranking import MMR
 from llmopt.retrieval import BM25, Dense
 from llmopt.testing import FakeEmbedder, FakeModel
 from llmopt.testing.contracts import PromptStrategyContract
@@ -100,6 +101,16 @@ def test_a_real_retriever_finds_the_example_that_is_like_the_question(retriever:
 def test_a_reranker_picks_among_the_nearest() -> None:
     strategy = FewShot(Direct(), SUMS, Listed(), Backwards(), count=2)
     assert contents(strategy, "q?")[:4] == ["What is two plus one?", "3", "What is three plus one?", "4"]
+
+
+def test_mmr_makes_the_examples_diverse() -> None:
+    shots = [Shot("cats sleep in the day", "a"), Shot("cats sleep in the days", "b"), Shot("dogs sleep at night", "c")]
+    embedder = FakeEmbedder()
+    near = FewShot(Direct(), shots, Dense(embedder), count=2)
+    diverse = FewShot(Direct(), shots, Dense(embedder), MMR(embedder, trade_off=0.3), count=2)
+    question = "when do cats sleep in a day"
+    assert {contents(near, question)[1], contents(near, question)[3]} == {"a", "b"}
+    assert "c" in {contents(diverse, question)[1], contents(diverse, question)[3]}
 
 
 @pytest.mark.parametrize("retriever", [None, Listed()])

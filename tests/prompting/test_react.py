@@ -186,6 +186,18 @@ def test_an_answer_in_text_is_read(reply: str, answer: str) -> None:
     assert len(model.requests) == 1
 
 
+def test_arguments_may_hold_what_looks_like_an_action_or_an_answer() -> None:
+    def write(text: str) -> str:
+        """Write a text."""
+        return text
+
+    text = 'one\nAction: {"tool": "write"}\nFinal answer: two'
+    unescaped = 'Action: {"tool": "write", "arguments": {"text": "' + text.replace('"', '\\"') + '"}}'
+    model = FakeModel(script=[unescaped], reply="Final answer: done")
+    assert ReAct([Tool(write)], protocol="text").run(model, "q?").text == "done"
+    assert told(model, 1) == [text]
+
+
 def test_results_that_the_model_makes_up_are_cut_off() -> None:
     invented = acted(("area", '{"country": "Spain"}')) + "\nObservation: 3\nFinal answer: 3"
     model = FakeModel(script=[invented], reply="Final answer: 505990")

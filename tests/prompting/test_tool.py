@@ -138,6 +138,12 @@ def test_arguments_that_do_not_fit_are_an_observation_that_says_what_is_wrong(ar
     assert complaint in seen.text
 
 
+def test_a_name_that_servers_refuse_is_refused_here() -> None:
+    with pytest.raises(UsageError, match="another `name`"):
+        Tool(lambda: 3, description="Three.").spec()
+    assert Tool(lambda: 3, name="three", description="Three.").observe("").text == "3"
+
+
 def test_a_tool_that_raises_is_an_observation() -> None:
     def broken() -> str:
         """Break."""
