@@ -7,24 +7,33 @@ import unicodedata
 
 from .._text import first_sentence_end, last_sentence_end
 
-__all__ = ["begins_with_heading", "hard_cut", "last_cut", "last_word", "next_visible", "overlap_start", "trimmed_end"]
+__all__ = [
+    "begins_with_heading",
+    "hard_cut",
+    "last_cut",
+    "last_word",
+    "next_visible",
+    "next_word",
+    "overlap_start",
+    "trimmed_end",
+]
 
 _CJK = (
     "\u2e80-\u2fff\u3005-\u3007\u3041-\u3096\u309d-\u30fa\u30fd-\u30ff\u3105-\u318e\u31a0-\ua4cf\uac00-\ud7af\uf900-\ufaff"
     "\U00020000-\U0003fffd"
 )
-_MARKS = "\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f\u2026\u3009\u300b\u300d\u300f\u3011\uff09\uff3d\uff5d\u201d\u2019"
-_OPENING = "(\\[{<\u201c\u2018\u3008\u300a\u300c\u300e\u3010\uff08\uff3b\uff5b"
+_MARKS = "\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f\u3009\u300b\u300d\u300f\u3011\uff09\uff3d\uff5d"
+_OPENING = "\u201c\u2018\u3008\u300a\u300c\u300e\u3010\uff08\uff3b\uff5b"
 # What a cut must not come before: closing marks, long-vowel and voicing marks, accents, joiners, selectors.
 _BOUND = (
-    f",.;:!?%)\\]}}>\"'{_MARKS}\u3099\u309a\u30fb\u30fc\u0300-\u036f\u200d\u20d0-\u20ff\ufe00-\ufe0f"
+    f",.;:!?%)\\]}}>\"'{_MARKS}\u201d\u2019\u2026\u3099\u309a\u30fb\u30fc\u0300-\u036f\u200d\u20d0-\u20ff\ufe00-\ufe0f"
     "\U000e0100-\U000e01ef"
 )
 _BLANK_LINE = re.compile(r"\n[ \t\r\f\v]+\n")
 _HEADING = re.compile(r"#{1,6}[ \t]")
 _CLAUSE = re.compile("[,;:](?=\\s)|[\uff0c\u3001\uff1a\uff1b]")
 _WORD = re.compile(
-    f"(?<=\\S)(?=\\s)|(?<=[{_CJK}{_MARKS}])(?=[^\\s{_BOUND}])|(?<=[^\\s{_OPENING}])(?=[{_CJK}{_OPENING[4:]}])"
+    f"(?<=\\S)(?=\\s)|(?<=[{_CJK}{_MARKS}])(?=[^\\s{_BOUND}])|(?<=[^\\s(\\[{{<{_OPENING}])(?=[{_CJK}{_OPENING}])"
 )
 _VISIBLE = re.compile(r"\S")
 _LONGEST_HEADING = 200
@@ -71,6 +80,14 @@ def last_word(text: str, fresh: int, limit: int) -> int | None:
             return places[-1]
         last = first - 1
     return None
+
+
+def next_word(text: str, start: int, limit: int) -> int | None:
+    """Return the first place in (start, limit] between two words, the text's end included; None when there is none."""
+    found = _WORD.search(text, start + 1, limit + 1)
+    if found is not None:
+        return found.start()
+    return len(text) if start < len(text) <= limit else None
 
 
 def hard_cut(text: str, start: int, limit: int) -> int:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..errors import UsageError
-from .cuts import hard_cut, next_visible, trimmed_end
+from .cuts import hard_cut, next_visible, next_word, trimmed_end
 from .ruler import Ruler
 
 __all__ = ["Walk", "check_budget"]
 
 _TOKENS_OF_A_CHARACTER = 4
+_LITTLE = 64
 
 
 def check_budget(name: str, max_tokens: int, overlap: int) -> None:
@@ -73,10 +74,15 @@ class Walk:
             if end is None:
                 if fresh > start:
                     return None
-                end = hard_cut(text, start, limit)
+                end = self._whole_word(start, limit) or hard_cut(text, start, limit)
             if text[end - 1].isspace():
                 end = trimmed_end(text, start, end)
             excess = self.ruler.excess(start, end, self.max_tokens)
             if excess <= 0:
                 return end
             budget -= excess
+
+    def _whole_word(self, start: int, limit: int) -> int | None:
+        """Return the end of the word that goes on at the limit when, taken by itself, it fits after all."""
+        end = next_word(self.ruler.text, max(start, limit), limit + _LITTLE)
+        return end if end is not None and self.ruler.excess(start, end, self.max_tokens) <= 0 else None

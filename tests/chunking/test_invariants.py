@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -71,6 +72,20 @@ PIECES = [
     ),
     *("<|endoftext|>", "def f():\n    return 1\n", "    ", ";", "{}"),
 ]
+WORDS = [
+    "word ",
+    "don’t ",
+    "it's ",
+    "a<b ",
+    "3.14 ",
+    "x_y-z ",
+    "中文",
+    "字 ",
+    "“quote” ",
+    "\n",
+    "https://a.io/b?c=d ",
+    "w" * 40 + " ",
+]
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=60).map("".join)
 SIZES = st.tuples(st.integers(4, 60), st.integers(0, 59)).filter(lambda pair: pair[1] < pair[0])
 
@@ -110,6 +125,32 @@ def check(text: str, passages: Sequence[Document], budget: int) -> None:
 def test_every_chunker_covers_the_text_in_order_within_the_budget(name: str, text: str, sizes: tuple[int, int]) -> None:
     budget, overlap = sizes
     check(text, CHUNKERS[name](budget, overlap).chunk(Document("d", text)), budget)
+
+
+WORD = re.compile(r"[A-Za-z0-9'\u2019_<>:/?=&.-]+")
+
+
+@pytest.mark.usefixtures("counting")
+@pytest.mark.parametrize("name", [name for name in CHUNKERS if name != "Tokens"])
+@given(
+    words=st.lists(st.sampled_from([*WORDS, *(word + mark for word in WORDS for mark in "。，")]), max_size=80),
+    sizes=SIZES,
+)
+@settings(max_examples=100, deadline=None)
+def test_a_word_is_torn_apart_only_when_it_alone_exceeds_the_budget(
+    name: str, words: list[str], sizes: tuple[int, int]
+) -> None:
+    budget, overlap = sizes
+    text = "".join(words)
+    ends = {
+        place
+        for passage in CHUNKERS[name](budget, overlap).chunk(Document("d", text))
+        if passage.span
+        for place in (passage.span.start, passage.span.end)
+    }
+    for word in WORD.finditer(text):
+        if count_tokens(word.group()).count <= budget:
+            assert not ends.intersection(range(word.start() + 1, word.end()))
 
 
 LONG = {
