@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -16,7 +16,8 @@ from .._text import words
 from ..errors import StorageError
 from ..types import Document, Hit
 from ._arrays import map_array, read_header, save_array, write_header
-from ._top import allowed_mask, contenders, hits_at
+from ._masks import Masks
+from ._top import contenders, hits_at
 
 __all__ = ["Postings"]
 
@@ -61,11 +62,17 @@ class Postings:
         documents: What is indexed.
         vocabulary: The number of every known word.
         engine: Scores documents; None when they hold no word at all.
+        masks: Which documents a filter allows.
     """
 
     documents: Sequence[Document]
     vocabulary: dict[str, int]
     engine: _Engine | None
+    masks: Masks = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without masks."""
+        object.__setattr__(self, "masks", Masks(self.documents))
 
     @classmethod
     def of(cls, documents: Sequence[Document], stemmer: Callable[[str], str] | None, k1: float, b: float) -> Postings:
@@ -87,7 +94,7 @@ class Postings:
             return []
         scores = self.engine.get_scores_from_ids(known)
         if allowed is not None:
-            scores[~allowed_mask(self.documents, allowed)] = 0
+            scores[~self.masks.of(allowed)] = 0
         positions = contenders(scores, k)
         positions = positions[scores[positions] > 0]
         return hits_at(self.documents, positions, scores[positions], k, _KIND)

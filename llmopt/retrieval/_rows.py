@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..errors import ContractError, CorpusError
 from ..types import Document, Matrix
+from ._masks import Masks
 
 __all__ = ["Filling", "Rows"]
 
@@ -24,11 +25,17 @@ class Rows:
         documents: What the rows stand for.
         matrix: Float32 of shape (documents, dimensions).
         store: The array that `matrix` is the beginning of; what follows is room for more.
+        masks: Which documents a filter allows.
     """
 
     documents: Sequence[Document]
     matrix: Matrix
     store: Matrix
+    masks: Masks = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without masks."""
+        object.__setattr__(self, "masks", Masks(self.documents))
 
     @property
     def dimensions(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..types import Document, Hit
 
-__all__ = ["Floats", "Positions", "allowed_mask", "contenders", "hits_at"]
+__all__ = ["Floats", "Positions", "contenders", "hits_at"]
 
 Floats: TypeAlias = npt.NDArray[np.floating]
 Positions: TypeAlias = npt.NDArray[np.intp]
@@ -62,8 +62,3 @@ def hits_at(documents: Sequence[Document], positions: Positions, scores: Floats,
     values: list[float] = scores.tolist()
     ranked = sorted(zip(places, values, strict=True), key=lambda pair: (-pair[1], documents[pair[0]].id))
     return [Hit(documents[place], value, {signal: value}) for place, value in ranked[:k]]
-
-
-def allowed_mask(documents: Sequence[Document], allowed: Callable[[Document], bool]) -> npt.NDArray[np.bool_]:
-    """Return which documents are allowed."""
-    return np.fromiter((allowed(document) for document in documents), np.bool_, len(documents))

@@ -17,7 +17,7 @@ from ._changes import ChangingRetriever
 from ._cosine import nearest, nearest_many
 from ._later import then
 from ._rows import Filling, Rows
-from ._top import allowed_mask, hits_at
+from ._top import hits_at
 
 __all__ = ["Dense"]
 
@@ -89,6 +89,16 @@ class Dense(ChangingRetriever):
             return []
         return then(self._vectors([query]), lambda vectors: _search(rows, vectors, k, allowed))
 
+    def search_vector(self, vector: Matrix, k: int, allowed: Callable[[Document], bool] | None = None) -> list[Hit]:
+        """Return the `k` documents nearest to a unit vector, of all or of the allowed ones.
+
+        Args:
+            vector: Float32 of shape (dimensions,), as the embedder gives it; a zero vector finds nothing.
+            k: Hits at most.
+            allowed: Says of a document whether it may be found.
+        """
+        return _search(self._ready(), vector[np.newaxis, :], k, allowed)
+
     def search_many(self, queries: Sequence[str], k: int) -> MaybeAwaitable[list[list[Hit]]]:
         """Return the `k` nearest documents of every query, by matrix products over many queries at once."""
         rows = self._ready()
@@ -155,7 +165,7 @@ def _search(rows: Rows, vectors: Matrix, k: int, allowed: Callable[[Document], b
     _check_length(rows, vectors)
     if not vectors.any():
         return []  # A zero vector has no direction, so nothing is nearest to it.
-    mask = None if allowed is None else allowed_mask(rows.documents, allowed)
+    mask = None if allowed is None else rows.masks.of(allowed)
     positions, scores = nearest(rows.matrix, vectors[0], k, mask)
     return hits_at(rows.documents, positions, scores, k, "Dense")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..errors import UsageError
 from ..types import Document, Hit
 
-__all__ = ["fuse_ranks"]
+__all__ = ["fuse_ranks", "take_turns"]
 
 
 def fuse_ranks(
@@ -28,7 +29,7 @@ def fuse_ranks(
         weights: One per list, 0 or more; all 1 by default.
         constant: How little the first ranks stand out, 0 or more; 60 in the paper.
         names: One per list: a document's signals then hold its score in the list under that name,
-            beside the signals that its hits carried already.
+            beside the signals that its hits carried already (those of the first list that has it).
 
     Raises:
         UsageError: When a weight or the constant is negative or not finite, or the numbers of lists,
@@ -46,11 +47,34 @@ def fuse_ranks(
             scores[id] = scores.get(id, 0.0) + weight / (constant + rank)
             documents.setdefault(id, hit.document)
             known = signals.setdefault(id, {})
-            known.update(hit.signals)
+            for name, value in hit.signals.items():
+                known.setdefault(name, value)
             if names is not None:
                 known[names[number]] = hit.score
     ranked = sorted(scores, key=lambda name: (-scores[name], name))
     return [Hit(documents[name], scores[name], signals[name]) for name in ranked]
+
+
+def take_turns(lists: Sequence[Sequence[Hit]]) -> list[Hit]:
+    """Return the documents of all lists: the best of each, then the second of each that is new, and so on.
+
+    No list can crowd out another, as it can in `fuse_ranks`. The scores are 1, 1/2, 1/3 ...; signals are
+    those of the list that had the turn.
+
+    Args:
+        lists: Rankings, best first; the first list has the first turn.
+    """
+    taken: dict[str, Hit] = {}
+    places = [iter(hits) for hits in lists]
+    while places:
+        still: list[Iterator[Hit]] = []
+        for place in places:
+            new = next((hit for hit in place if hit.document.id not in taken), None)
+            if new is not None:
+                taken[new.document.id] = replace(new, score=1 / (len(taken) + 1))
+                still.append(place)
+        places = still
+    return list(taken.values())
 
 
 def _checked(weights: Sequence[float] | None, count: int, constant: float) -> Sequence[float]:

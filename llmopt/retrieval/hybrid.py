@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from .._sync import call, gather_bounded
 from ..errors import UsageError
 from ..interfaces import IndexedRetriever, Retriever, best_hits
 from ..types import Document, Hit
-from ._arrays import read_header, write_header
-from ._changes import ChangingRetriever
+from ._composite import CompositeRetriever
 from .fusion import fuse_ranks
 
 __all__ = ["Hybrid"]
 
-_VERSION = 1
-
 
 @dataclass(repr=False, eq=False)
-class Hybrid(ChangingRetriever):
+class Hybrid(CompositeRetriever):
     """Asks several retrievers side by side and fuses their rankings by reciprocal rank.
 
     `index` hands the documents to every part that can be indexed; parts that are indexed already, or
@@ -52,26 +48,15 @@ class Hybrid(ChangingRetriever):
     constant: float = 60.0
     depth: int = 100
 
-    async def build(self, documents: Sequence[Document]) -> None:
-        """Index the documents in every part that can be indexed.
+    def parts(self) -> Sequence[Retriever]:
+        """Return the retrievers inside.
 
         Raises:
-            UsageError: When no part can be indexed.
+            UsageError: When there is none.
         """
-        parts = self._indexed()
-        if not parts:
-            raise UsageError(f"none of the parts of {self!r} holds documents itself: just search")
-        await gather_bounded(lambda part: part.aindex(documents), parts, limit=len(parts))
-
-    async def change(self, documents: Sequence[Document], kept: Sequence[int]) -> None:
-        """Make the change in every part; a part that cannot change indexes everything again."""
-        before = self._documents = self.documents
-        for part in self._indexed():
-            if isinstance(part, ChangingRetriever) and part.documents == before:
-                await call(part.change, documents, kept)
-                part.share_documents(documents)
-            else:
-                await part.aindex(documents)
+        if not self.retrievers:
+            raise UsageError("Hybrid needs at least one retriever, got none")
+        return self.retrievers
 
     async def search(self, query: str, k: int) -> list[Hit]:
         """Return the best `k` by fused rank.
@@ -79,18 +64,14 @@ class Hybrid(ChangingRetriever):
         Raises:
             UsageError: When there is no part, or the numbers of parts and weights differ.
         """
-        depth = max(k, self.depth)
-        lists = await gather_bounded(
-            lambda part: part.aretrieve(query, k=depth), self._parts(), limit=len(self.retrievers)
-        )
+        depth, parts = max(k, self.depth), self.parts()
+        lists = await gather_bounded(lambda part: part.aretrieve(query, k=depth), parts, limit=len(parts))
         return self._fused(lists)[:k]
 
     async def search_many(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """Return the best `k` for every query; each part searches for all of them at once."""
-        depth = max(k, self.depth)
-        found = await gather_bounded(
-            lambda part: part.aretrieve_many(queries, k=depth), self._parts(), limit=len(self.retrievers)
-        )
+        depth, parts = max(k, self.depth), self.parts()
+        found = await gather_bounded(lambda part: part.aretrieve_many(queries, k=depth), parts, limit=len(parts))
         return [self._fused(lists)[:k] for lists in zip(*found, strict=True)]
 
     async def search_among(self, query: str, k: int, allowed: Callable[[Document], bool]) -> list[Hit]:
@@ -99,65 +80,24 @@ class Hybrid(ChangingRetriever):
         Raises:
             UsageError: When a part cannot: it is no `IndexedRetriever`.
         """
-        depth = max(k, self.depth)
-        parts = self._indexed()
-        if len(parts) < len(self._parts()):
-            raise UsageError(f"{self!r} cannot search among some documents only: a part holds no documents itself")
+        depth, parts = max(k, self.depth), self.indexed_parts()
+        if len(parts) < len(self.parts()):
+            raise UsageError("Hybrid cannot search among some documents only: one of its parts holds no documents")
 
         async def among(part: IndexedRetriever) -> list[Hit]:
             return best_hits(await call(part.search_among, query, depth, allowed), depth, part)
 
         return self._fused(await gather_bounded(among, parts, limit=len(parts)))[:k]
 
-    @property
-    def documents(self) -> tuple[Document, ...]:
-        """The indexed documents: those of the first part that holds any.
-
-        Raises:
-            NotReadyError: Before `index`.
-        """
-        parts = self._indexed()
-        return super().documents if self._documents is not None or not parts else parts[0].documents
-
-    def share_documents(self, documents: Sequence[Document]) -> None:
-        """Use these objects in place of equal ones, in every part that holds the same documents."""
-        for part in self._indexed():
-            if isinstance(part, ChangingRetriever) and part.documents == documents:
-                part.share_documents(documents)
-        super().share_documents(documents)
-
-    def write_state(self, folder: Path) -> None:
-        """Write next to nothing: documents and indexes are in the parts."""
-        if self._documents is not None:
-            write_header(folder, "Hybrid", _VERSION, {})
-
-    def read_state(self, folder: Path) -> None:
-        """Let the parts, which are loaded already, share their documents."""
-        read_header(folder, "Hybrid", _VERSION)
-        self.share_documents(self.documents)
-
-    def _parts(self) -> Sequence[Retriever]:
-        if not self.retrievers:
-            raise UsageError("Hybrid needs at least one retriever, got none")
-        return self.retrievers
-
-    def _indexed(self) -> list[IndexedRetriever]:
-        return [part for part in self.retrievers if isinstance(part, IndexedRetriever)]
-
     def _fused(self, lists: Sequence[Sequence[Hit]]) -> list[Hit]:
-        names = _names(self.retrievers)
-        if len(set(names)) != len({name.partition("#")[0] for name in names}):
+        names = part_names(self.retrievers)
+        if any("#" in name for name in names):
             # Hits carry their score under the class name, which here does not say of which part it is.
             lists = [_without(hits, name.partition("#")[0]) for hits, name in zip(lists, names, strict=True)]
         return fuse_ranks(lists, weights=self.weights, constant=self.constant, names=names)
 
 
-def _without(hits: Sequence[Hit], signal: str) -> list[Hit]:
-    kept = ({name: value for name, value in hit.signals.items() if name != signal} for hit in hits)
-    return [replace(hit, signals=signals) for hit, signals in zip(hits, kept, strict=True)]
-
-
-def _names(retrievers: Sequence[Retriever]) -> list[str]:
+def part_names(retrievers: Sequence[Retriever]) -> list[str]:
     """Return the class names, numbered from the second of a class on."""
     seen: Counter[str] = Counter()
     names: list[str] = []
@@ -166,3 +106,8 @@ def _names(retrievers: Sequence[Retriever]) -> list[str]:
         seen[name] += 1
         names.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
     return names
+
+
+def _without(hits: Sequence[Hit], signal: str) -> list[Hit]:
+    kept = ({name: value for name, value in hit.signals.items() if name != signal} for hit in hits)
+    return [replace(hit, signals=signals) for hit, signals in zip(hits, kept, strict=True)]

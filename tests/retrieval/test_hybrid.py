@@ -130,7 +130,7 @@ def test_an_error_of_a_part_is_raised_as_it_is() -> None:
 def test_no_parts_and_no_part_that_can_be_indexed_are_refused() -> None:
     with pytest.raises(UsageError, match="at least one"):
         Hybrid([]).retrieve("cat")
-    with pytest.raises(UsageError, match="none of the parts"):
+    with pytest.raises(UsageError, match="none of its parts"):
         Hybrid([Elsewhere()]).index(ANIMALS)
     with pytest.raises(NotReadyError):
         _ = Hybrid([Elsewhere()]).documents
@@ -153,7 +153,7 @@ def test_filters_work_before_the_ranking_is_cut() -> None:
     hybrid = Hybrid([BM25(), Dense(FakeEmbedder())], depth=1).index(ANIMALS)
     hits = call_sync(hybrid.search_among, "a cat sleeps", 1, lambda document: document.metadata["kind"] == "farm")
     assert ids(list(hits)) == ["cow"]
-    with pytest.raises(UsageError, match="holds no documents itself"):
+    with pytest.raises(UsageError, match="one of its parts holds no documents"):
         call_sync(Hybrid([BM25().index(ANIMALS), Elsewhere()]).search_among, "cat", 1, lambda document: True)
 
 

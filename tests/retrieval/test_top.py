@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmopt.retrieval._top import allowed_mask, contenders, hits_at
+from llmopt.retrieval._top import contenders, hits_at
 from llmopt.types import Document
 
 DOCUMENTS = [Document(id, id) for id in ("d", "b", "c", "a")]
@@ -44,10 +44,6 @@ def test_hits_come_best_first_with_ties_by_id() -> None:
 def test_scores_become_plain_floats() -> None:
     (hit,) = hits_at(DOCUMENTS, np.arange(1), np.array([0.5], np.float32), 3, "Test")
     assert type(hit.score) is float
-
-
-def test_the_mask_says_which_documents_are_allowed() -> None:
-    assert allowed_mask(DOCUMENTS, lambda document: document.id in "ab").tolist() == [False, True, False, True]
 
 
 @pytest.mark.parametrize("k", [1, 5])
