@@ -39,8 +39,11 @@ class LatentSemantic(Embedder):
 
     TF-IDF over the character 3- to 5-grams of words (and CJK pairs), projected on the leading singular
     directions of the corpus: texts become alike that share word stems, or words that stand in the same
-    passages. Words that the corpus lacks fold in by the pieces that they share with known ones. Better
-    than equal words, well below a trained model: a baseline and an offline stand-in, not a MiniLM.
+    passages. Words that the corpus lacks fold in by the pieces that they share with known ones. A baseline
+    and an offline stand-in, no MiniLM. Measured (`benchmarks/embedders.py`): hit@5 on the demo's questions
+    0.83, as TF-IDF of the same pieces, BM25 0.80, MiniLM 0.90; nDCG@10 on Cranfield 0.38, BM25 0.35; but on
+    SciFact, full of rare terms that 256 dimensions cannot hold, 0.51 against 0.66 of TF-IDF. Beside BM25
+    in a `Hybrid` the two make up for each other.
 
     Fit it before it is used, on the passages that are going to be searched:
     `Dense(LatentSemantic().fit(texts))`. One core fits 500 passages of 1,000 characters in 1 s and 5,000
