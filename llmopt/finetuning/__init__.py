@@ -4,6 +4,8 @@ from .check import check_file, run_check
 from .cost import CostEstimate, default_epochs
 from .examples import example_record, iterate_examples, read_examples, write_examples
 from .few_shot_distil import FewShotDistil
+from .local_chat import LocalChat
+from .lora import LoRAFineTune
 from .openai import OpenAIFineTune
 from .openai_api import JobEvent
 from .preflight import Preflight
@@ -13,6 +15,7 @@ from .rules import RULES, Rule
 from .shapes import Shape, shape_of
 from .split import Split, split_examples
 from .traces import example_of_trace, examples_from_samples, examples_from_traces
+from .training import LossPoint
 from .with_shots import WithShots
 
 __all__ = [
@@ -25,6 +28,9 @@ __all__ = [
     "FixReport",
     "JobEvent",
     "Lengths",
+    "LoRAFineTune",
+    "LocalChat",
+    "LossPoint",
     "OpenAIFineTune",
     "Preflight",
     "Rule",

@@ -1,0 +1,208 @@
+"""Training on this machine, by transformers and peft."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import KW_ONLY, asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from .._files import write_text
+from .._progress import progress_bar
+from ..errors import StorageError, TuningError, UsageError
+from ..interfaces import ChatModel, FineTuneJob
+from ..types import Example, JobState, JobStatus
+from .encoding import encode_chat
+from .examples import example_record
+from .extras import load_extra
+from .local_chat import LocalChat, best_device, load_causal_model, load_tokenizer
+from .raw import Record, as_list, as_record, as_text
+from .training import LossPoint, Plan, Trainer
+
+__all__ = ["LoRAFineTune"]
+
+
+@dataclass(repr=False, eq=False)
+class LoRAFineTune(FineTuneJob):
+    """Trains a local model: small matrices beside its own (LoRA, Hu et al. 2021), or all of it.
+
+    Only the assistant's turns count in the loss. `submit` returns when the training is over; its state,
+    the losses and a checkpoint per epoch lie in a folder per job, and the same job with the same examples
+    goes on from there after a crash. With validation examples the parameters of the best epoch are kept
+    and the training stops after `patience` epochs without a better one. The extra `finetune` is needed.
+
+    Args:
+        base: Folder or name of the model to train.
+        folder: Where jobs are kept.
+        rank: Of the small matrices; None trains all parameters.
+        alpha: Their weight; None: twice the rank.
+        dropout: On the way into them, 0 to 1.
+        targets: Names of the layers to train beside; empty: all linear ones.
+        epochs: Times that the examples are seen at most.
+        batch_size: Examples at a time.
+        accumulation: Batches per step of the optimizer, for batches larger than the memory.
+        learning_rate: At its highest, after the warm-up; then it falls along a cosine.
+        warmup: Part of the steps, 0 to 1.
+        weight_decay: Of AdamW.
+        patience: Epochs without a lower validation loss before the training stops.
+        max_tokens: Longest example; a longer one is an error.
+        seed: Of the order of the examples, of the new matrices and of the dropout.
+        device: None: a GPU where there is one; it trains in bf16 where it can.
+        progress: Whether to show a bar; None: where a person is looking.
+    """
+
+    incidental: ClassVar[frozenset[str]] = frozenset({"folder", "progress"})
+
+    base: str
+    _: KW_ONLY
+    folder: str = "llmopt-jobs"
+    rank: int | None = 16
+    alpha: float | None = None
+    dropout: float = 0.0
+    targets: Sequence[str] = ()
+    epochs: int = 3
+    batch_size: int = 8
+    accumulation: int = 1
+    learning_rate: float = 2e-4
+    warmup: float = 0.05
+    weight_decay: float = 0.0
+    patience: int = 2
+    max_tokens: int = 2_048
+    seed: int = 0
+    device: str | None = None
+    progress: bool | None = None
+
+    def submit(self, training: Sequence[Example], validation: Sequence[Example]) -> str:
+        """Train, or go on where an interrupted run of the same job stopped, and return the job's id.
+
+        Raises:
+            UsageError: When an example is too long, is a preference pair, or a setting makes no sense.
+            TuningError: When the job was cancelled, or the loss is not finite.
+            MissingExtraError: When the packages are not installed.
+            StorageError: When the base model is not there, or the disk is full.
+        """
+        self._check([*training, *validation])
+        job_id = self._id(training, validation)
+        home = self._home(job_id)
+        if self._state(job_id).get("state") == "succeeded":
+            return job_id
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            (home / "cancel").unlink(missing_ok=True)
+            self._note(job_id, "running")
+            points = self._train(home, training, validation)
+        except BaseException as error:
+            with suppress(StorageError):
+                cancelled = isinstance(error, TuningError) and (home / "cancel").exists()
+                self._note(job_id, "cancelled" if cancelled else "failed", f"{type(error).__name__}: {error}")
+            if isinstance(error, OSError) and not isinstance(error, StorageError):
+                raise StorageError(f"job {job_id} cannot write to {home}: {error}; run it again to go on") from error
+            raise
+        self._note(job_id, "succeeded", points=points)
+        return job_id
+
+    def poll(self, job_id: str) -> JobStatus:
+        """Return how far the job has come; one whose process is gone has failed, and says how to go on."""
+        state = self._state(job_id)
+        if not state:
+            return JobStatus(job_id, "failed", message=f"there is no such job in {self.folder}")
+        known = cast(JobState, as_text(state.get("state")))
+        if known == "running" and not _is_alive(state.get("process")):
+            return JobStatus(job_id, "failed", message="its process is gone: run it again and it goes on")
+        tuned = str(self._home(job_id) / "model") if known == "succeeded" else None
+        return JobStatus(job_id, known, tuned, as_text(state.get("message")), known)
+
+    def model(self, status: JobStatus) -> ChatModel:
+        """Return the trained model, which runs in this process."""
+        return LocalChat(status.tuned_model or str(self._home(status.job_id) / "model"), device=self.device)
+
+    def cancel(self, job_id: str) -> None:
+        """Stop a job that runs in another thread or process, before its next step."""
+        (self._home(job_id) / "cancel").touch()
+
+    def losses(self, job_id: str) -> list[LossPoint]:
+        """Return the losses of a job that is over, a point per epoch."""
+        points = (as_record(point) for point in as_list(self._state(job_id).get("points")))
+        return [LossPoint(**point) for point in points]  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    def _check(self, examples: Sequence[Example]) -> None:
+        if any(example.rejected is not None for example in examples):
+            raise UsageError("LoRAFineTune learns from chats, not from preference pairs: drop `rejected`")
+        counts = (self.epochs, self.batch_size, self.accumulation, self.patience, 1 if self.rank is None else self.rank)
+        if min(counts) < 1 or not self.learning_rate > 0:
+            raise UsageError(
+                "LoRAFineTune: epochs, batch_size, accumulation, patience and rank must be at least 1 and the "
+                f"learning rate above 0, got {counts} and {self.learning_rate}"
+            )
+
+    def _train(self, home: Path, training: Sequence[Example], validation: Sequence[Example]) -> list[LossPoint]:
+        tokenizer = load_tokenizer(self.base)
+        encoded = [encode_chat(tokenizer, example, self.max_tokens) for example in training]
+        held = [encode_chat(tokenizer, example, self.max_tokens) for example in validation]
+        model = self._prepared(load_causal_model(self.base))
+        checkpoint = home / "checkpoint.pt"
+        trainer = Trainer(model, self._plan(), checkpoint, (home / "cancel").exists)
+        with progress_bar(trainer.steps(len(encoded)), "tune", self.progress) as bar:
+            trainer.run(encoded, held, bar)
+        model.save_pretrained(str(home / "model"))
+        cast(Any, tokenizer).save_pretrained(str(home / "model"))
+        checkpoint.unlink(missing_ok=True)
+        return trainer.points
+
+    def _prepared(self, model: Any) -> Any:
+        if self.rank is None:
+            return model
+        load_extra("torch", "LoRAFineTune").manual_seed(self.seed)
+        peft: Any = load_extra("peft", "LoRAFineTune")
+        settings = peft.LoraConfig(
+            r=self.rank,
+            lora_alpha=2 * self.rank if self.alpha is None else self.alpha,
+            lora_dropout=self.dropout,
+            target_modules=list(self.targets) or "all-linear",
+            task_type="CAUSAL_LM",
+        )
+        return peft.get_peft_model(model, settings)
+
+    def _plan(self) -> Plan:
+        device = best_device(self.device)
+        bf16 = device.startswith("cuda") and bool(load_extra("torch", "LoRAFineTune").cuda.is_bf16_supported())
+        return Plan(
+            self.epochs, self.batch_size, self.accumulation, self.learning_rate, self.warmup, self.weight_decay,
+            self.patience, self.seed, device, bf16,
+        )  # fmt: skip
+
+    def _id(self, training: Sequence[Example], validation: Sequence[Example]) -> str:
+        digest = hashlib.sha256(self.fingerprint().encode())
+        for example in (*training, None, *validation):
+            digest.update(json.dumps(None if example is None else example_record(example)).encode())
+        return f"local-{digest.hexdigest()[:12]}"
+
+    def _home(self, job_id: str) -> Path:
+        return Path(self.folder) / Path(job_id).name
+
+    def _note(self, job_id: str, state: JobState, message: str = "", points: Sequence[LossPoint] = ()) -> None:
+        known = {"state": state, "message": message, "base": self.base, "process": os.getpid()}
+        text = json.dumps({**known, "points": [asdict(point) for point in points]}, indent=1)
+        write_text(self._home(job_id) / "state.json", text)
+
+    def _state(self, job_id: str) -> Record:
+        try:
+            return as_record(json.loads((self._home(job_id) / "state.json").read_text("utf-8")))
+        except FileNotFoundError:
+            return {}
+
+
+def _is_alive(process: object) -> bool:
+    if not isinstance(process, int) or os.name == "nt":  # on Windows the signal 0 is no question
+        return os.name == "nt"
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
