@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 from .._text import words
 from ..errors import NotReadyError, UsageError
@@ -44,6 +45,8 @@ class BM25(ChangingRetriever):
     stemmer: Callable[[str], str] | None = EnglishPlurals()
     stop_words: Collection[str] | None = None
     _postings: Postings | None = field(default=None, init=False)
+
+    lowest_score: ClassVar[float] = 0.0
 
     def build(self, documents: Sequence[Document]) -> None:
         """Count the words.

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -48,6 +49,8 @@ class Dense(ChangingRetriever):
 
     embedder: Embedder
     _rows: Rows | None = field(default=None, init=False)
+
+    lowest_score: ClassVar[float] = -1.0
 
     def build(self, documents: Sequence[Document]) -> MaybeAwaitable[None]:
         """Embed the documents.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from operator import mul
 
 from ..errors import UsageError
 from ..types import Document, Hit
 
-__all__ = ["fuse_ranks", "take_turns"]
+__all__ = ["Scales", "fuse_ranks", "fuse_scores", "normalised", "take_turns"]
 
 
 def fuse_ranks(
@@ -75,6 +76,52 @@ def take_turns(lists: Sequence[Sequence[Hit]]) -> list[Hit]:
                 still.append(place)
         places = still
     return list(taken.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """What it takes to make the scores of several retrievers comparable.
+
+    Attributes:
+        floors: Per retriever, the lowest score that it could give to any document.
+        depth: Hits that each was asked for; one that brought fewer has no others to bring.
+    """
+
+    floors: tuple[float, ...]
+    depth: int
+
+
+def normalised(lists: Sequence[Sequence[Hit]], scales: Scales) -> dict[str, list[float]]:
+    """Return by document its score in every list, from 0 (the retriever's floor) to 1 (the best of the list).
+
+    A document that a list does not have gets the list's worst score, or 0 where the list is complete.
+
+    Source: the convex combination TM2C2 of Bruch, Gai and Ingber 2022, "An Analysis of Fusion Functions
+    for Hybrid Retrieval".
+    """
+    worst = [
+        _share(hits[-1].score, hits[0].score, floor) if hits and len(hits) >= scales.depth else 0.0
+        for hits, floor in zip(lists, scales.floors, strict=True)
+    ]
+    table: dict[str, list[float]] = {}
+    for number, (hits, floor) in enumerate(zip(lists, scales.floors, strict=True)):
+        for hit in hits:
+            table.setdefault(hit.document.id, list(worst))[number] = _share(hit.score, hits[0].score, floor)
+    return table
+
+
+def _share(score: float, best: float, floor: float) -> float:
+    return (score - floor) / (best - floor) if best > floor else 1.0
+
+
+def fuse_scores(
+    lists: Sequence[Sequence[Hit]], weights: Sequence[float], scales: Scales, names: Sequence[str]
+) -> list[Hit]:
+    """Return the documents of all lists by the weighted sum of their normalised scores, best first, ties by id."""
+    table = normalised(lists, scales)
+    by_rank = fuse_ranks(lists, names=names)
+    scored = [replace(hit, score=sum(map(mul, weights, table[hit.document.id]))) for hit in by_rank]
+    return sorted(scored, key=lambda hit: (-hit.score, hit.document.id))
 
 
 def _checked(weights: Sequence[float] | None, count: int, constant: float) -> Sequence[float]:
