@@ -11,10 +11,9 @@ from .._text import sentences
 
 __all__ = ["Sentence", "read_passage"]
 
-Kind: TypeAlias = Literal["prose", "label", "code", "table"]
+Kind: TypeAlias = Literal["prose", "code", "table", "heading", "term"]
 
-_BLANK = re.compile(r"\n[ \t]*\n")
-_RULE = re.compile(r"[ \t]*([=\-*~^#+\"'`|])(?:[ \t]*\1|[-=+|:])*[ \t]*")
+_BLANK = re.compile(r"\n[ \t\r]*\n")
 _BULLET = re.compile(r"[ \t]*(?:[*\u2022\u00b7-]|\(?\d{1,2}[.)]|[a-z][.)])[ \t]+(?=\S)")
 _HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+")
 _PROMPT = re.compile(r"[ \t]*(?:>>>|\.\.\.|\$|\(Pdb\)|```|~~~|@\w)")
@@ -23,7 +22,8 @@ _CODE_START = re.compile(
 )
 _CODE_MARK = re.compile(r"[=(){}\[\]<>|;_]")
 _END = re.compile(r"[.!?:;\u3002\uff01\uff1f\uff1b\uff1a][\"'\u201d\u2019)\]*]*\s*$")
-_RULER_MARKS = frozenset("=-*~^#+\"'`|")
+_RULER_MARKS = frozenset("=-*~^#+\"'`|:")
+_SHORTEST_RULER = 3
 _LONGEST_LABEL = 160
 _LONGEST_CODE = 160
 _MOST_MARKS = 0.1
@@ -36,8 +36,8 @@ class Sentence:
     Attributes:
         text: Verbatim, but every run of white space is one space.
         context: Number of the context, from 1.
-        place: Number within the context, from 0, labels not counted.
-        kind: Prose, or a block of code, or a row of a table.
+        place: Number within the context, from 0.
+        kind: Prose, or a block of code, or a row of a table; headings are no sentences.
         label: The heading, or the term that is being defined, that it stands under; may be empty.
         shown: What to quote: the sentence with the term that it defines before it, or with the short code
             that it announces by a colon after it.
@@ -61,18 +61,24 @@ class _Piece:
 def read_passage(text: str, context: int) -> list[Sentence]:
     """Return the sentences of a context in reading order."""
     found: list[Sentence] = []
-    label = _Piece("", "label", 0)
-    before: _Piece | None = None
+    label, before = "", _Piece("", "heading", 0)
     for piece in _pieces(text):
-        if piece.kind == "label":
-            label = piece
-        elif piece.kind == "code" and before is not None and before.kind == "prose" and before.text.endswith(":"):
+        defined = ""
+        if before.kind == "term":
+            if piece.kind == "prose" and piece.indent > before.indent:
+                defined = before.text
+            else:  # it defined nothing, so it says something itself
+                found.append(Sentence(before.text, context, len(found), "prose", "", before.text))
+        if piece.kind in {"heading", "term"}:
+            label = piece.text
+        elif piece.kind == "code" and before.kind == "prose" and before.text.endswith(":"):
             _announce(found, piece.text)
         else:
-            defines = before is label and piece.indent > label.indent
-            shown = f"{label.text} {piece.text}" if defines and piece.kind == "prose" else piece.text
-            found.append(Sentence(piece.text, context, len(found), piece.kind, label.text, shown))
+            shown = f"{defined} {piece.text}".strip()
+            found.append(Sentence(piece.text, context, len(found), piece.kind, label, shown))
         before = piece
+    if before.kind == "term":
+        found.append(Sentence(before.text, context, len(found), "prose", "", before.text))
     return found
 
 
@@ -94,9 +100,7 @@ def _block(lines: list[str]) -> Iterator[_Piece]:
     # A bullet, a heading, a ruler, a table and most code show in the first character of a line.
     first = [line.lstrip()[0] for line in lines]
     indent = min(map(_indent, lines))
-    rulers = [
-        mark in _RULER_MARKS and _RULE.fullmatch(line) is not None for mark, line in zip(first, lines, strict=True)
-    ]
+    rulers = [mark in _RULER_MARKS and _is_ruler(line) for mark, line in zip(first, lines, strict=True)]
     kept = [line for line, ruler in zip(lines, rulers, strict=True) if not ruler]
     if first[0] == "|" or (first[0] == "+" and rulers[0]):
         yield from (_Piece(_flat(row), "table", indent) for row in kept)
@@ -105,6 +109,12 @@ def _block(lines: list[str]) -> Iterator[_Piece]:
     else:
         for item in _items(kept):
             yield from _prose(item, indent, heading=len(kept) < len(lines))
+
+
+def _is_ruler(line: str) -> bool:
+    """Return whether a line only draws: under a heading, around a table, between sections."""
+    drawn = line.strip()
+    return len(drawn) >= _SHORTEST_RULER and _RULER_MARKS.issuperset(drawn.replace(" ", ""))
 
 
 def _indent(line: str) -> int:
@@ -126,10 +136,9 @@ def _items(lines: list[str]) -> Iterator[str]:
 def _prose(item: str, indent: int, *, heading: bool) -> Iterator[_Piece]:
     if len(item) <= 2 * _LONGEST_LABEL:
         flat = _flat(item)
-        marked = _HEADING.match(item) is not None
-        if len(flat) <= _LONGEST_LABEL and (marked or not _END.search(flat)):
-            # A heading labels what follows at any depth, a term only what is indented below it.
-            yield _Piece(flat.lstrip("# "), "label", 1000 if heading or marked else indent)
+        heading = heading or _HEADING.match(item) is not None
+        if len(flat) <= _LONGEST_LABEL and (heading or not _END.search(flat)):
+            yield _Piece(flat.lstrip("# ") if heading else flat, "heading" if heading else "term", indent)
             return
     for span in sentences(item):
         yield _Piece(_flat(item[span.start : span.end]), "prose", indent)

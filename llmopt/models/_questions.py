@@ -60,6 +60,7 @@ class Part:
 
 def read_question(question: str) -> list[Part]:
     """Return the parts of a question, the whole of it when it asks one thing only."""
+    question = " ".join(question.split())
     pieces = [piece for piece in _SEAM.split(question) if piece and piece.strip()]
     asked = [piece for piece in pieces if len(_terms(piece, question)) >= _FEWEST_WORDS]
     if len(asked) < 2:

@@ -282,8 +282,25 @@ def test_markdown_headings_label_what_follows() -> None:
     ]
 
 
+def test_a_line_without_an_end_is_quoted_unless_it_heads_something() -> None:
+    found = read_passage("Capital\n=======\n\nThe capital of Peru is Lima\n\n* Chile: Santiago\n* Quito", 1)
+    assert [(sentence.label, sentence.shown) for sentence in found] == [
+        ("", "The capital of Peru is Lima"),
+        ("", "* Chile: Santiago"),
+        ("", "* Quito"),
+    ]
+    assert (
+        ask("What is the capital of Peru?", ["Lima is the capital of Peru"]).text == "Lima is the capital of Peru [1]"
+    )
+
+
 def test_code_after_code_is_not_taken_for_what_a_sentence_announces() -> None:
     assert [sentence.kind for sentence in read_passage(">>> if x:\n\n>>> y", 1)] == ["code", "code"]
+
+
+def test_a_line_that_only_draws_is_no_sentence() -> None:
+    assert read_passage(f"{'-' * 200}\n\n{'- ' * 99}\n\n* * *", 1) == []
+    assert [sentence.text for sentence in read_passage(f"{'-=' * 99} is drawn.", 1)] == [f"{'-=' * 99} is drawn."]
 
 
 @pytest.mark.parametrize(
