@@ -69,17 +69,18 @@ def check_file(
     if min(context_limit, least_examples, most_megabytes) < 1:
         raise UsageError("check_file: context_limit, least_examples and most_megabytes must be at least 1")
     path = Path(path)
+    method = method or _first_method(path) or "supervised"
     others = {"validation": _questions(validation), "evaluation": [sample.question for sample in evaluation]}
     check = _Check(method, context_limit, model, Contents(others, model) if contents else None)
-    in_runs = method != "dpo" and not contents
-    for read in read_file(path, longest_plain=context_limit if in_runs else 0):
+    plain = 0 if contents else context_limit
+    for read in read_file(path, longest_plain=plain, method=method):
         check.take(read)
     size = path.stat().st_size
     check.whole(size, least_examples, most_megabytes)
     tokens = check.contents.tokens() if check.contents is not None else None
     return CheckReport(
         path=str(path),
-        method=check.method or "supervised",
+        method=method,
         lines=check.lines,
         examples=check.examples,
         bytes=size,
@@ -105,8 +106,11 @@ def run_check(
     return check_file(path, method=method, model=model, validation=validation)
 
 
-def _method_of(record: Record) -> Method:
-    return "dpo" if shape_of(record) == "preference" else "supervised"
+def _first_method(path: Path) -> Method | None:
+    for read in read_file(path):
+        if isinstance(read.value, dict):
+            return "dpo" if shape_of(as_record(cast(object, read.value))) == "preference" else "supervised"
+    return None
 
 
 def _questions(path: str | Path | None) -> Iterator[str]:
@@ -119,8 +123,8 @@ def _questions(path: str | Path | None) -> Iterator[str]:
 class _Check:
     """A check that is under way."""
 
-    def __init__(self, method: Method | None, context_limit: int, model: str | None, contents: Contents | None) -> None:
-        self.method: Method | None = method
+    def __init__(self, method: Method, context_limit: int, model: str | None, contents: Contents | None) -> None:
+        self._method: Method = method
         self.contents = contents
         self.findings: list[Finding] = []
         self.counts: Counter[str] = Counter()
@@ -142,20 +146,12 @@ class _Check:
             self._take_record(read, as_record(cast(object, read.value)))
 
     def _skip(self, read: Read) -> None:
-        if read.run:
-            self.examples += read.run
-            self.method = self.method or "supervised"
-            if self.method == "dpo":
-                what = "these are chats, up to this line, not preference pairs"
-                self._add(Finding.of("mixed-methods", read.line - read.run + 1, what))
+        self.examples += read.run
 
     def _take_record(self, read: Read, record: Record) -> None:
         self.examples += 1
-        if self.method is None:
-            self.method = _method_of(record)
-        method = self.method
-        if method != "supervised" or not is_plain(record):
-            for fault in record_faults(record, method):
+        if self._method != "supervised" or not is_plain(record):
+            for fault in record_faults(record, self._method):
                 self._add(Finding.of(fault.rule, read.line, fault.what))
         if read.size > self._context_limit:  # a token takes at least a byte
             self._check_length(read.line, record)

@@ -1,4 +1,4 @@
-"""Plain chats recognised in bulk, by one regular expression over many lines at a time.
+"""Plain chats and pairs recognised in bulk, by one regular expression over many lines at a time.
 
 Most lines of most files are chats of text turns, written as `json.dumps` writes them. One expression that
 matches those, and no line that breaks a rule, runs several times as fast as parsing them; every line that
@@ -8,6 +8,8 @@ it does not match is parsed and checked rule by rule.
 from __future__ import annotations
 
 import re
+
+from .structure import Method
 
 __all__ = ["plain_run"]
 
@@ -33,18 +35,37 @@ _CHAT = (
     + _turn(b"assistant")
     + rb"++)++\]\}"
 )
-_RUN = re.compile(rb"(?:" + _CHAT + rb"\n)++")
+_ANSWER = rb'\{"role": ?"assistant", ?"content": ?' + _STRING + rb"\}"
+# Two answers that differ in their text differ; what is the same but for its escapes is left to a person.
+_PAIR = (
+    rb'\{"input": ?\{"messages": ?\['
+    + _turn(b"system")
+    + rb"?+(?:"
+    + _turn(b"assistant")
+    + rb"*+"
+    + _turn(b"user")
+    + rb')++\]\}, ?"preferred_output": ?\[('
+    + _ANSWER
+    + rb')\], ?"non_preferred_output": ?\[(?!\1\])'
+    + _ANSWER
+    + rb"\]\}"
+)
+_RUNS = {
+    "supervised": re.compile(rb"(?:" + _CHAT + rb"\n)++"),
+    "dpo": re.compile(rb"(?:" + _PAIR + rb"\n)++"),
+}
 
 
-def plain_run(block: bytes, start: int, longest: int) -> int:
-    """Return where the run of plain chats that begins at `start` ends; `start` when there is none.
+def plain_run(block: bytes, start: int, longest: int, method: Method) -> int:
+    """Return where the run of plain records that begins at `start` ends; `start` when there is none.
 
     Args:
         block: Whole lines.
         start: The beginning of a line.
         longest: Bytes of the longest line that may be in a run.
+        method: Whether chats or preference pairs are looked for.
     """
-    match = _RUN.match(block, start)
+    match = _RUNS[method].match(block, start)
     if match is None:
         return start
     run = match.group()

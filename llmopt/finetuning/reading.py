@@ -11,6 +11,7 @@ from typing import cast
 from .lines import BrokenJsonError, decode_line, encoding_of, line_blocks, open_data, stream_records
 from .plain import plain_run
 from .rules import Fault
+from .structure import Method
 
 __all__ = ["Read", "read_file"]
 
@@ -42,12 +43,13 @@ class Read:
     run: int = 0
 
 
-def read_file(path: Path, *, longest_plain: int = 0) -> Iterator[Read]:
+def read_file(path: Path, *, longest_plain: int = 0, method: Method = "supervised") -> Iterator[Read]:
     """Yield the lines of a JSONL file, or the records of a file that holds them in another form.
 
     Args:
         path: The file.
         longest_plain: Plain chats of up to so many bytes may come as runs, not line by line.
+        method: What is plain: chats or preference pairs.
 
     Raises:
         StorageError: When the file cannot be read.
@@ -66,15 +68,15 @@ def read_file(path: Path, *, longest_plain: int = 0) -> Iterator[Read]:
                 number += 1
                 yield Read(number, faults=[Fault("line-too-long", "the line is longer than 64 MiB")])
                 continue
-            for read in _block(block, number, longest_plain):
+            for read in _block(block, number, longest_plain, method):
                 number = read.line
                 yield read
 
 
-def _block(block: bytes, number: int, longest_plain: int) -> Iterator[Read]:
+def _block(block: bytes, number: int, longest_plain: int, method: Method) -> Iterator[Read]:
     at = 0
     while at < len(block):
-        end = plain_run(block, at, longest_plain) if longest_plain else at
+        end = plain_run(block, at, longest_plain, method) if longest_plain else at
         if end > at:
             count = block.count(b"\n", at, end)
             number += count

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias, cast
 
-from .raw import Record, as_list, as_record, as_text
+from .raw import Record, as_list, as_record
 from .rules import Fault
 from .shapes import shape_of
 from .structure_tools import call_faults, declared_names, tools_faults
-from .structure_turns import answers_something, order_faults, turn_faults, weight_faults
+from .structure_turns import answers_something, order_faults, plain_role, turn_faults, weight_faults
 
 __all__ = ["Method", "is_plain", "record_faults"]
 
@@ -17,7 +17,6 @@ Method: TypeAlias = Literal["supervised", "dpo"]
 
 _CHAT_KEYS = frozenset({"messages", "tools", "parallel_tool_calls", "functions"})
 _PAIR_KEYS = frozenset({"input", "preferred_output", "non_preferred_output"})
-_PLAIN_ROLES = frozenset({"system", "user", "assistant"})
 
 
 def is_plain(record: Mapping[str, object]) -> bool:
@@ -28,17 +27,8 @@ def is_plain(record: Mapping[str, object]) -> bool:
     turns = record.get("messages")
     if len(record) != 1 or not isinstance(turns, list):
         return False
-    roles = [_plain_role(turn) for turn in cast("list[object]", turns)]
+    roles = [plain_role(turn) for turn in cast("list[object]", turns)]
     return "" not in roles and roles[-1:] == ["assistant"] and "user" in roles and "system" not in roles[1:]
-
-
-def _plain_role(turn: object) -> str:
-    """Return the role of a plain turn of text; empty for any other turn."""
-    record = as_record(turn)
-    role, content = record.get("role"), record.get("content")
-    if len(record) != 2 or role not in _PLAIN_ROLES or not isinstance(content, str) or not content.strip():
-        return ""
-    return as_text(role)
 
 
 def record_faults(record: Record, method: Method) -> Iterator[Fault]:

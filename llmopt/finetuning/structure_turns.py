@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from .raw import Record, as_list, as_record, as_text
 from .rules import Fault
 
-__all__ = ["ALIASES", "TURN_KEYS", "answers_something", "order_faults", "turn_faults", "weight_faults"]
+__all__ = ["ALIASES", "TURN_KEYS", "answers_something", "order_faults", "plain_role", "turn_faults", "weight_faults"]
 
 ALIASES = {"human": "user", "gpt": "assistant", "bot": "assistant", "ai": "assistant", "model": "assistant"}
 """Other people's names of the roles."""
@@ -17,12 +17,24 @@ TURN_KEYS = frozenset({
 })  # fmt: skip
 """The keys that a message may have."""
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+_PLAIN_ROLES = frozenset({"system", "user", "assistant"})
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+def plain_role(turn: object) -> str:
+    """Return the role of a turn that is nothing but a text of somebody; empty for any other turn."""
+    record = as_record(turn)
+    role, content = record.get("role"), record.get("content")
+    if len(record) != 2 or role not in _PLAIN_ROLES or not isinstance(content, str) or not content.strip():
+        return ""
+    return as_text(role)
 
 
 def turn_faults(turns: Sequence[object]) -> Iterator[Fault]:
     """Yield what is wrong with each turn by itself."""
     for number, turn in enumerate(turns, start=1):
+        if plain_role(turn):
+            continue  # most turns are, and the check is to be fast
         if not isinstance(turn, dict):
             yield Fault("message-not-object", f"message {number} is {type(turn).__name__} and not an object")
         else:
@@ -115,6 +127,8 @@ def _role(turn: object) -> str:
 
 def weight_faults(turns: Sequence[object]) -> Iterator[Fault]:
     """Yield what is wrong with the weights of the answers."""
+    if not any("weight" in as_record(turn) for turn in turns):
+        return
     weights: list[object] = []
     for number, turn in enumerate(map(as_record, turns), start=1):
         if _role(turn) == "assistant":

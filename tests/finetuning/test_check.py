@@ -297,20 +297,42 @@ def test_a_chat_that_is_waved_through_breaks_no_rule(
     clean = not list(record_faults(record, "supervised"))
     line = json.dumps(record, separators=separators, ensure_ascii=ascii_only).encode() + b"\n"
     assert clean or not is_plain(record)
-    assert clean or plain_run(line, 0, 1000) == 0
+    assert clean or plain_run(line, 0, 1000, "supervised") == 0
 
 
 @given(st.binary(max_size=30))
 def test_bytes_that_are_no_json_are_never_waved_through(noise: bytes) -> None:
     line = good(1).replace("question 1", "X").encode().replace(b"X", noise) + b"\n"
-    if plain_run(line, 0, 1000) == len(line):
+    if plain_run(line, 0, 1000, "supervised") == len(line):
         json.loads(line)
 
 
 def test_a_plain_chat_is_waved_through() -> None:
     line = (good(1) + "\n").encode()
-    assert plain_run(line * 3, 0, 1000) == 3 * len(line)
-    assert plain_run(line * 3, 0, 10) == 0
+    assert plain_run(line * 3, 0, 1000, "supervised") == 3 * len(line)
+    assert plain_run(line * 3, 0, 10, "supervised") == 0
+
+
+@given(turns, turns, st.lists(turns, max_size=3), spacings)
+def test_a_pair_that_is_waved_through_breaks_no_rule(
+    preferred: Turn, other: Turn, asked: list[Turn], separators: tuple[str, str]
+) -> None:
+    record = {"input": {"messages": asked}, "preferred_output": [preferred], "non_preferred_output": [other]}
+    line = json.dumps(record, separators=separators).encode() + b"\n"
+    assert not list(record_faults(record, "dpo")) or plain_run(line, 0, 1000, "dpo") == 0
+
+
+def test_a_plain_pair_is_waved_through_and_one_without_a_difference_is_not() -> None:
+    line = (json.dumps(pair()) + "\n").encode()
+    assert plain_run(line * 2, 0, 1000, "dpo") == 2 * len(line)
+    assert plain_run((json.dumps(pair(ANSWER, ANSWER)) + "\n").encode(), 0, 1000, "dpo") == 0
+
+
+def test_a_chat_among_pairs_is_found_by_the_quick_check(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(f"{json.dumps(pair())}\n" for _ in range(11)) + good(1) + "\n")
+    report = check_file(path, contents=False)
+    assert [(finding.rule, finding.line) for finding in report.errors] == [("mixed-methods", 12)]
 
 
 def test_the_quick_check_and_the_full_one_agree_on_the_structure(tmp_path: Path) -> None:
