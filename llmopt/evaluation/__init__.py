@@ -1,6 +1,8 @@
 """Measuring answers: samples, judges, metrics, the evaluator and its report."""
 
 from .agreement import Confusion, roc_auc
+from .annotation import Annotation, AnnotationItem, AnnotationSet, majority
+from .annotation_files import read_annotations, write_annotation_page, write_annotation_sheet
 from .assertions import Check, Requirement, assert_evaluation, check_evaluation
 from .beir import beir_corpus
 from .calibration import Calibration
@@ -39,6 +41,9 @@ from .utilisation import ContextUtilisation
 
 __all__ = [  # noqa: RUF022 - in the order of sorted()
     "Abstention",
+    "Annotation",
+    "AnnotationItem",
+    "AnnotationSet",
     "AnswerCorrectness",
     "AnswerRelevancy",
     "Answering",
@@ -96,8 +101,10 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "find_duplicates",
     "find_leaks",
     "load_samples",
+    "majority",
     "mean_relevancy",
     "metric",
+    "read_annotations",
     "read_judged",
     "read_samples",
     "roc_auc",
@@ -109,4 +116,6 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "summarise_judged",
     "summarise_rows",
     "with_holm",
+    "write_annotation_page",
+    "write_annotation_sheet",
 ]

@@ -1,0 +1,222 @@
+"""The annotation page in a real browser, from the disk, without a network."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from llmopt.evaluation import AnnotationSet, Report, Row, read_annotations, write_annotation_page
+from llmopt.types import Sample
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium or Chrome")
+
+SAMPLES = [
+    Sample(
+        question=f"What is {n}? <b>猫</b>", id=f"s{n}", answer=f"It is {n}.", contexts=[f"context {n}"], reference="r"
+    )
+    for n in range(4)
+]
+
+
+# The browser speaks on the descriptors 3 and 4.
+LAUNCH = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+class Browser:
+    """A headless browser that is spoken to through two pipes (the DevTools protocol)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        to_read, self.to_browser = high_pipe()
+        self.from_browser, to_write = high_pipe()
+        flags = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--remote-debugging-pipe",
+        ]
+        places = [str(to_read), str(to_write)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", LAUNCH, *places, str(BROWSER), *flags, f"--user-data-dir={folder / 'profile'}"],
+            pass_fds=(to_read, to_write),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(to_read)
+        os.close(to_write)
+        self.number = 0
+        self.rest = b""
+        self.session: str | None = None
+
+    def start(self) -> None:
+        self.say("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self.folder))
+        target = self.say("Target.createTarget", url="about:blank")["targetId"]
+        self.session = cast(str, self.say("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+
+    def say(self, method: str, **parameters: object) -> Mapping[str, object]:
+        self.number += 1
+        message: dict[str, object] = {"id": self.number, "method": method, "params": parameters}
+        if self.session is not None:
+            message["sessionId"] = self.session
+        os.write(self.to_browser, json.dumps(message).encode() + b"\0")
+        while True:
+            while b"\0" not in self.rest:
+                came = os.read(self.from_browser, 1 << 16)
+                assert came, "the browser has gone"
+                self.rest += came
+            line, self.rest = self.rest.split(b"\0", 1)
+            reply = cast("dict[str, object]", json.loads(line))
+            if reply.get("id") == self.number:
+                assert "error" not in reply, reply
+                return cast("Mapping[str, object]", reply["result"])
+
+    def open(self, page: Path) -> None:
+        self.say("Page.navigate", url=page.as_uri())
+        self.until("document.readyState === 'complete' && !!document.getElementById('labels')?.children.length")
+
+    def value(self, script: str) -> object:
+        found = self.say("Runtime.evaluate", expression=script, returnByValue=True)
+        assert "exceptionDetails" not in found, found
+        return cast("Mapping[str, object]", found["result"]).get("value")
+
+    def until(self, script: str) -> None:
+        deadline = time.monotonic() + 30
+        while not self.value(script):
+            assert time.monotonic() < deadline, script
+            time.sleep(0.02)
+
+    def press(self, key: str) -> None:
+        text = {"text": key} if len(key) == 1 else {}
+        self.say("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
+        self.say("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    def write(self, text: str) -> None:
+        self.say("Input.insertText", text=text)
+
+    def close(self) -> None:
+        os.close(self.to_browser)
+        os.close(self.from_browser)
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+
+def high_pipe() -> tuple[int, int]:
+    """Make a pipe whose ends are not 3 or 4, which the browser's own ends are going to be."""
+    low = os.pipe()
+    ends = fcntl.fcntl(low[0], fcntl.F_DUPFD, 20), fcntl.fcntl(low[1], fcntl.F_DUPFD, 20)
+    for end in low:
+        os.close(end)
+    return ends
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    started = Browser(tmp_path)
+    try:
+        started.start()
+        yield started
+    finally:
+        started.close()
+
+
+def shown(browser: Browser, id: str) -> str:
+    return str(browser.value(f"document.getElementById({id!r}).textContent"))
+
+
+def downloaded(folder: Path, pattern: str) -> Path:
+    deadline = time.monotonic() + 30
+    while not (found := [path for path in folder.glob(pattern) if not path.name.endswith("crdownload")]):
+        assert time.monotonic() < deadline, list(folder.iterdir())
+        time.sleep(0.05)
+    return found[0]
+
+
+def test_a_person_labels_by_keyboard_saves_and_the_labels_are_read(browser: Browser, tmp_path: Path) -> None:
+    items = AnnotationSet.of_samples(SAMPLES, instruction="Is it right?", labels=("yes", "no", "unsure"))
+    write_annotation_page(tmp_path / "page.html", items, title="Round 1")
+    browser.open(tmp_path / "page.html")
+    assert shown(browser, "title") == "Round 1"
+    assert shown(browser, "instruction") == "Is it right?"
+    assert shown(browser, "question") == items.items[0].question
+    assert "<b>猫</b>" in shown(browser, "question")
+    assert shown(browser, "contexts") == items.items[0].contexts[0]
+    browser.value("document.getElementById('annotator').focus()")
+    browser.write("Ann 李")
+    browser.press("Escape")
+    browser.press("1")
+    browser.press("2")
+    assert shown(browser, "question") == items.items[2].question
+    browser.press("n")
+    browser.write("not sure about 1")
+    browser.press("Escape")
+    browser.press("3")
+    assert shown(browser, "count") == "3 of 4 done"
+    browser.press("ArrowLeft")
+    assert browser.value("document.getElementById('note').value") == "not sure about 1"
+    assert browser.value("document.querySelector('[aria-pressed=true]').textContent.trim()") == "3  unsure"
+    browser.press("s")
+    found = read_annotations(items, downloaded(tmp_path, "annotations-*.json"))
+    assert [(a.sample, a.label, a.note) for a in found] == [
+        (items.items[0].sample, "yes", ""),
+        (items.items[1].sample, "no", ""),
+        (items.items[2].sample, "unsure", "not sure about 1"),
+    ]
+    assert {a.annotator for a in found} == {"Ann 李"}
+    assert all(a.seconds is not None and a.seconds >= 0 for a in found)
+
+
+def test_work_survives_closing_the_page_and_a_second_press_takes_a_label_back(browser: Browser, tmp_path: Path) -> None:
+    items = AnnotationSet.of_samples(SAMPLES)
+    write_annotation_page(tmp_path / "page.html", items)
+    browser.open(tmp_path / "page.html")
+    browser.press("1")
+    browser.press("2")
+    browser.open(tmp_path / "page.html")
+    assert shown(browser, "count") == "2 of 4 done"
+    assert shown(browser, "question") == items.items[2].question
+    browser.press("ArrowLeft")
+    browser.press("2")
+    assert shown(browser, "count") == "1 of 4 done"
+
+
+def test_two_answers_stand_side_by_side(browser: Browser, tmp_path: Path) -> None:
+    reports = {
+        name: Report(tuple(Row(Sample(question="q", id=str(n), answer=f"{name}{n}")) for n in range(3)), ())
+        for name in ("old", "new")
+    }
+    items = AnnotationSet.of_pairs(reports)
+    write_annotation_page(tmp_path / "page.html", items)
+    browser.open(tmp_path / "page.html")
+    texts = browser.value("[...document.querySelectorAll('#answers .text')].map((part) => part.textContent)")
+    assert texts == list(items.items[0].answers)
+    labels = browser.value("[...document.querySelectorAll('#labels button')].map((b) => b.textContent)")
+    assert labels == ["1  first", "2  second", "3  tie"]
+    assert browser.value("document.getElementById('contexts-part').hidden") is True
+
+
+def test_the_page_reaches_for_nothing(browser: Browser, tmp_path: Path) -> None:
+    write_annotation_page(tmp_path / "page.html", AnnotationSet.of_samples(SAMPLES))
+    browser.open(tmp_path / "page.html")
+    assert browser.value("performance.getEntriesByType('resource').length") == 0
+    browser.value(
+        "document.addEventListener('securitypolicyviolation', (e) => { window.refused = e.effectiveDirective; })"
+    )
+    browser.value("fetch('http://127.0.0.1:9/').catch(() => 0); 1")
+    browser.until("window.refused === 'connect-src'")
