@@ -22,7 +22,7 @@ __all__ = ["OnnxEmbedder"]
 
 # Texts are tokenized and sorted by length in windows of so many batches: neighbours of one length need
 # little padding, and the memory does not grow with the number of texts.
-_BATCHES_PER_WINDOW = 64
+_BATCHES_PER_WINDOW = 128
 
 
 class _Encoding(Protocol):
@@ -90,7 +90,8 @@ class OnnxEmbedder(Embedder):
         pooling: How token vectors become one; None reads it from `1_Pooling/config.json`.
         query_prompt: Put before every query; None reads it from the model's files.
         document_prompt: Put before every document; None reads it from the model's files.
-        batch_size: Texts per run of the model; texts of like length share a batch.
+        batch_size: Texts per run of the model; texts of like length share a batch. On a CPU larger ones
+            take memory (16: 440 MB, 32: 520, 8: 310 for all-MiniLM-L6-v2) and no less time.
         threads: CPU threads of one run; None leaves it to onnxruntime, which takes every core.
 
     Example:
@@ -104,7 +105,7 @@ class OnnxEmbedder(Embedder):
     pooling: Pooling | None = None
     query_prompt: str | None = None
     document_prompt: str | None = None
-    batch_size: int = 32
+    batch_size: int = 8
     threads: int | None = None
     _loaded: _Loaded | None = field(init=False, default=None)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
