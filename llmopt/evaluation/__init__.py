@@ -3,6 +3,7 @@
 from .agreement import Confusion, roc_auc
 from .annotation import Annotation, AnnotationItem, AnnotationSet, majority
 from .annotation_files import read_annotations, write_annotation_page, write_annotation_sheet
+from .annotators import AnnotatorAgreement, annotator_agreement, krippendorff_alpha
 from .assertions import Check, Requirement, assert_evaluation, check_evaluation
 from .beir import beir_corpus
 from .calibration import Calibration
@@ -25,6 +26,7 @@ from .nli_judge import NLIJudge
 from .overlap import Overlap, find_duplicates, find_leaks
 from .panel import Panel
 from .plan import Plan
+from .preference import Preference, Ranking, preferences_of, rank_systems
 from .ragas_judge import RagasJudge
 from .ranking_metrics import NDCG, AveragePrecision, HitRate, Precision, Recall, ReciprocalRank
 from .relevancy import Abstention, AnswerRelevancy
@@ -44,6 +46,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "Annotation",
     "AnnotationItem",
     "AnnotationSet",
+    "AnnotatorAgreement",
     "AnswerCorrectness",
     "AnswerRelevancy",
     "Answering",
@@ -76,7 +79,9 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "Plan",
     "Planning",
     "Precision",
+    "Preference",
     "RagasJudge",
+    "Ranking",
     "Recall",
     "ReciprocalRank",
     "Report",
@@ -91,6 +96,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "Summary",
     "Table",
     "TokenF1",
+    "annotator_agreement",
     "assert_evaluation",
     "average_precision",
     "beir_corpus",
@@ -100,10 +106,13 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "evaluate_classifier",
     "find_duplicates",
     "find_leaks",
+    "krippendorff_alpha",
     "load_samples",
     "majority",
     "mean_relevancy",
     "metric",
+    "preferences_of",
+    "rank_systems",
     "read_annotations",
     "read_judged",
     "read_samples",
