@@ -170,6 +170,11 @@ def _resampled(counts: Floats, seed: int) -> Floats:
     return np.tensordot(draws.astype(np.float64), counts, axes=1)
 
 
+def _solved(matrices: Floats, right: Floats) -> Floats:
+    found = np.linalg.solve(matrices, right[..., None]).astype(np.float64)
+    return found[..., 0]
+
+
 def _fitted(wins: Floats) -> Floats:
     """Ratings from matrices of wins (row over column) in the last two axes, by Newton's method."""
     size = wins.shape[-1]
@@ -179,10 +184,10 @@ def _fitted(wins: Floats) -> Floats:
     for _ in range(_MOST_STEPS):
         chance = 1 / (1 + np.exp(strength[..., None, :] - strength[..., :, None]))
         slope = won - (met * chance).sum(axis=-1)
-        bend = -met * chance * (1 - chance)
+        bend: Floats = -met * chance * (1 - chance)
         bend[..., range(size), range(size)] -= bend.sum(axis=-1)
         # A constant added to all strengths changes nothing; the ones keep the sum at 0.
-        step: Floats = np.linalg.solve(bend + np.ones((size, size)), slope[..., None])[..., 0]
+        step = _solved(bend + 1.0, slope)
         strength = strength + np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
         if float(np.abs(step).max()) < _PRECISION:
             break
