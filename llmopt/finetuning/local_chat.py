@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import ContextOverflowError, StorageError
+from ..errors import ContextOverflowError, StorageError, UsageError
 from ..interfaces import ChatModel
 from ..types import Completion, Message, Options, Usage
 from .encoding import Tokenizer, render
@@ -50,9 +51,64 @@ def load_causal_model(path: str) -> Any:
             peft: Any = load_extra("peft", "an adapter")
             base = peft.PeftConfig.from_pretrained(path).base_model_name_or_path
             return peft.PeftModel.from_pretrained(load_causal_model(base), path)
-        return transformers.AutoModelForCausalLM.from_pretrained(path)
+        with _quiet(transformers):
+            return transformers.AutoModelForCausalLM.from_pretrained(path)
     except (OSError, ValueError) as error:
         raise StorageError(f"there is no model at {path}: {error}") from error
+
+
+@contextmanager
+def _quiet(transformers: Any) -> Generator[None, None, None]:
+    """Keep the bar of transformers from the terminal, and leave its setting as it was."""
+    logging = transformers.utils.logging
+    shown = bool(logging.is_progress_bar_enabled())
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+class _Engine:
+    """A loaded model with the adapters that stand on it; one question at a time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._model: Any = None
+        self._tokenizer: Tokenizer | None = None
+        self._adapters: dict[str, str] = {}
+
+    def ready(self, path: str, device: str | None) -> tuple[Any, Tokenizer]:
+        """Return the model and its tokenizer, loaded with the first call."""
+        if self._tokenizer is None:
+            self._model = load_causal_model(path).to(best_device(device)).eval()
+            self._tokenizer = load_tokenizer(path)
+        return self._model, self._tokenizer
+
+    def with_adapter(self, path: str) -> Any:
+        """Return the model with an adapter at work, loaded beside the others."""
+        if path not in self._adapters:
+            if not (Path(path) / "adapter_config.json").is_file():
+                raise UsageError(f"{path} holds no adapter, so it cannot stand on a shared base: leave `base` out")
+            peft: Any = load_extra("peft", "an adapter")
+            name = f"adapter_{len(self._adapters)}"
+            if self._adapters:
+                self._model.load_adapter(path, adapter_name=name)
+            else:
+                self._model = peft.PeftModel.from_pretrained(self._model, path, adapter_name=name).eval()
+            self._adapters[path] = name
+        self._model.set_adapter(self._adapters[path])
+        return self._model
+
+    @contextmanager
+    def bare(self) -> Generator[Any, None, None]:
+        """Give the model without the adapters that were put on it."""
+        if not self._adapters:
+            yield self._model
+            return
+        with self._model.disable_adapter():
+            yield self._model
 
 
 @dataclass(repr=False, eq=False)
@@ -63,16 +119,18 @@ class LocalChat(ChatModel):
     always takes the likeliest token. The extra `finetune` brings the packages.
 
     Args:
-        path: The folder that `LoRAFineTune` wrote, any folder or name that transformers knows.
+        path: The folder that `LoRAFineTune` wrote, or any folder or name that transformers knows.
         max_tokens: Longest reply where the options do not say.
         device: None: a GPU where there is one.
+        base: The model that the adapter at `path` was trained for, to keep it in memory once for itself and
+            for several adapters; None: the adapter loads its own.
     """
 
     path: str
     max_tokens: int = 256
     device: str | None = None
-    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
-    _loaded: list[tuple[Any, Tokenizer]] = field(init=False, default_factory=list[tuple[Any, Tokenizer]])
+    base: LocalChat | None = None
+    _engine: _Engine = field(init=False, default_factory=_Engine)
 
     def generate(self, messages: Sequence[Message], options: Options) -> Completion:
         """Return the reply.
@@ -83,52 +141,56 @@ class LocalChat(ChatModel):
             ContextOverflowError: When the chat does not fit into the model.
         """
         started = time.perf_counter()
-        with self._lock:
-            model, tokenizer = self._ready()
+        limit = self.max_tokens if options.max_tokens is None else options.max_tokens
+        root = self if self.base is None else self.base
+        engine = root._engine
+        with engine.lock:
+            model, tokenizer = engine.ready(root.path, root.device)
             asked = tokenizer.encode(render(tokenizer, messages, options.tools, asking=True), add_special_tokens=False)
-            limit = self.max_tokens if options.max_tokens is None else options.max_tokens
             room = getattr(model.config, "max_position_embeddings", None)
             if isinstance(room, int) and len(asked) >= room:
                 raise ContextOverflowError(f"the chat takes {len(asked)} tokens, {self.path} reads at most {room}")
-            written = self._write(model, tokenizer, asked, options, limit)
-        ended = bool(written) and written[-1] == tokenizer.eos_token_id
-        text = tokenizer.decode(written, skip_special_tokens=True).strip()
-        cut = min((at for at in (text.find(stop) for stop in options.stop if stop) if at >= 0), default=None)
-        return Completion(
-            text if cut is None else text[:cut],
-            Usage(len(asked), len(written), calls=1),
-            "stop" if ended or cut is not None else "length",
-            cost=0.0,
-            seconds=time.perf_counter() - started,
-            model=self.path,
-            notes=() if options.schema is None else ("a local model is not held to a schema",),
-        )
+            if root is self:
+                with engine.bare() as bare:
+                    written = _write(bare, tokenizer, asked, options, limit)
+            else:
+                written = _write(engine.with_adapter(self.path), tokenizer, asked, options, limit)
+        completion = _completion(tokenizer, asked, written, options)
+        return replace(completion, seconds=time.perf_counter() - started, model=self.path)
 
     def price(self, usage: Usage) -> float:
         """Return 0: nobody is paid for a local model."""
         return 0.0
 
-    def _ready(self) -> tuple[Any, Tokenizer]:
-        if not self._loaded:
-            model = load_causal_model(self.path).to(best_device(self.device)).eval()
-            self._loaded.append((model, load_tokenizer(self.path)))
-        return self._loaded[0]
 
-    def _write(self, model: Any, tokenizer: Tokenizer, asked: list[int], options: Options, limit: int) -> list[int]:
-        torch: Any = load_extra("torch", "a local model")
-        sampled = bool(options.temperature)
-        settings: dict[str, object] = {"do_sample": sampled, "max_new_tokens": limit}
-        if sampled:
-            settings |= {"temperature": options.temperature, "top_p": options.top_p or 1.0}
-            if options.seed is not None:
-                torch.manual_seed(options.seed + options.replicate)
-        ids = torch.tensor([asked], device=model.device)
-        with torch.no_grad():
-            out = model.generate(
-                input_ids=ids,
-                attention_mask=torch.ones_like(ids),
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.eos_token_id,
-                **settings,
-            )
-        return cast("list[int]", out[0, len(asked) :].tolist())
+def _completion(tokenizer: Tokenizer, asked: Sequence[int], written: Sequence[int], options: Options) -> Completion:
+    ended = bool(written) and written[-1] == tokenizer.eos_token_id
+    text = tokenizer.decode(written, skip_special_tokens=True).strip()
+    cut = min((at for at in (text.find(stop) for stop in options.stop if stop) if at >= 0), default=None)
+    return Completion(
+        text if cut is None else text[:cut],
+        Usage(len(asked), len(written), calls=1),
+        "stop" if ended or cut is not None else "length",
+        cost=0.0,
+        notes=() if options.schema is None else ("a local model is not held to a schema",),
+    )
+
+
+def _write(model: Any, tokenizer: Tokenizer, asked: list[int], options: Options, limit: int) -> list[int]:
+    torch: Any = load_extra("torch", "a local model")
+    sampled = bool(options.temperature)
+    settings: dict[str, object] = {"do_sample": sampled, "max_new_tokens": limit}
+    if sampled:
+        settings |= {"temperature": options.temperature, "top_p": options.top_p or 1.0}
+        if options.seed is not None:
+            torch.manual_seed(options.seed + options.replicate)
+    ids = torch.tensor([asked], device=model.device)
+    with torch.no_grad():
+        out = model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.eos_token_id,
+            **settings,
+        )
+    return cast("list[int]", out[0, len(asked) :].tolist())

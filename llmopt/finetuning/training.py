@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .._progress import Progress
-from ..errors import TuningError
+from ..errors import StorageError, TuningError
 from .encoding import Encoded
 from .extras import load_extra
 
@@ -204,7 +204,11 @@ class Trainer:
             "random": self._torch.get_rng_state(),
         }
         temporary = self._checkpoint.with_suffix(".tmp")
-        self._torch.save(content, temporary)
+        try:
+            self._torch.save(content, temporary)
+        except RuntimeError as error:  # so torch says that the disk is full
+            temporary.unlink(missing_ok=True)
+            raise StorageError(f"cannot write the checkpoint {self._checkpoint}: {error}") from error
         temporary.replace(self._checkpoint)
 
     def _resume(self) -> None:

@@ -9,6 +9,7 @@ from llmopt.errors import ModelUnavailableError, TuningError, UsageError
 from llmopt.finetuning import FewShotDistil, WithShots
 from llmopt.finetuning.with_shots import shot_tokens
 from llmopt.testing import FakeModel
+from llmopt.testing.contracts import ChatModelContract, ComponentContract
 from llmopt.types import Completion, Example, Message
 
 
@@ -78,3 +79,16 @@ def test_what_cannot_work_is_said_before_a_call() -> None:
     with pytest.raises(UsageError, match="max_tokens=1"):
         FewShotDistil(model, right, max_tokens=1).run(TRAINING, VALIDATION)
     assert model.requests == []
+
+
+class TestWithShots(ChatModelContract[WithShots]):
+    def make(self) -> WithShots:
+        return WithShots(FakeModel("an answer"), TRAINING[:2])
+
+
+class TestFewShotDistil(ComponentContract[FewShotDistil]):
+    def make(self) -> FewShotDistil:
+        return FewShotDistil(FakeModel("good"), right)
+
+    def use(self, component: FewShotDistil) -> None:
+        component.run(TRAINING, VALIDATION)

@@ -13,6 +13,7 @@ from llmopt.errors import StorageError, TuningError, UsageError
 from llmopt.finetuning import LocalChat, LoRAFineTune
 from llmopt.finetuning.encoding import Tokenizer, encode_chat
 from llmopt.finetuning.local_chat import load_tokenizer
+from llmopt.testing.contracts import ChatModelContract, ComponentContract
 from llmopt.types import Example, Message, Options, ToolCall
 
 for name in ("torch", "transformers", "peft", "tokenizers"):
@@ -63,7 +64,7 @@ def make_base(folder: Path, texts: Sequence[str]) -> str:
     torch.manual_seed(0)
     config = transformers.LlamaConfig(
         vocab_size=len(fast), hidden_size=96, intermediate_size=192, num_hidden_layers=2, num_attention_heads=4,
-        max_position_embeddings=256, eos_token_id=fast.eos_token_id, bos_token_id=None,
+        max_position_embeddings=16_384, eos_token_id=fast.eos_token_id, bos_token_id=None,
     )  # fmt: skip
     transformers.LlamaForCausalLM(config).save_pretrained(str(folder))
     fast.save_pretrained(str(folder))
@@ -131,6 +132,60 @@ def test_an_adapter_is_saved_and_loaded_beside_its_base(base: str, tmp_path: Pat
     assert tuned.complete(asked, options).text != LocalChat(base, device="cpu").complete(asked, options).text
     again = job(base, tmp_path, rank=4, epochs=2, learning_rate=5e-3).attach(job_id)
     assert again.complete(asked, options).text == tuned.complete(asked, options).text
+
+
+def test_a_base_and_several_adapters_share_one_model(base: str, tmp_path: Path) -> None:
+    folders: list[str] = []
+    for number in range(2):
+        made = job(base, tmp_path, rank=4, epochs=1, learning_rate=5e-3, seed=number)
+        folders.append(str(tmp_path / made.submit(TRAINING[:32], ()) / "model"))
+    asked, options = UNSEEN[0].messages[:-1], Options(max_tokens=12)
+    root = LocalChat(base, device="cpu")
+    before = root.complete(asked, options).text
+    for folder in (*folders, folders[0]):
+        alone = LocalChat(folder, device="cpu").complete(asked, options).text
+        assert LocalChat(folder, base=root).complete(asked, options).text == alone
+    assert root.complete(asked, options).text == before
+    with pytest.raises(UsageError, match="holds no adapter"):
+        LocalChat(base, base=root).complete(asked, options)
+
+
+class TestLocalChat(ChatModelContract[LocalChat]):
+    @pytest.fixture(autouse=True)
+    def remember(self, base: str) -> None:
+        self.path = base
+
+    def make(self) -> LocalChat:
+        return LocalChat(self.path, max_tokens=8, device="cpu")
+
+
+class TestLoRAFineTune(ComponentContract[LoRAFineTune]):
+    @pytest.fixture(autouse=True)
+    def remember(self, base: str, tmp_path: Path) -> None:
+        self.path, self.folder = base, tmp_path
+
+    def make(self) -> LoRAFineTune:
+        return job(self.path, self.folder, rank=2, epochs=1)
+
+    def use(self, component: LoRAFineTune) -> None:
+        component.run(TRAINING[:8])
+
+
+def test_a_disk_that_fills_is_an_error_of_storage_and_leaves_no_half(base: str, tmp_path: Path) -> None:
+    torch: Any = importlib.import_module("torch")
+    made = job(base, tmp_path, rank=2, epochs=1)
+
+    def full(content: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise RuntimeError("PytorchStreamWriter failed writing file: No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "save", full)
+        with pytest.raises(StorageError, match="No space left"):
+            made.submit(TRAINING[:8], ())
+    (home,) = tmp_path.iterdir()
+    assert [path.name for path in home.iterdir()] == ["state.json"]
+    assert made.poll(home.name).state == "failed"
 
 
 def test_an_interrupted_run_goes_on_to_the_same_weights(base: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from llmopt.errors import CredentialsError, ModelUnavailableError, StorageError, TuningError
 from llmopt.finetuning import OpenAIFineTune
 from llmopt.testing import FakeModel
+from llmopt.testing.contracts import ComponentContract
 from llmopt.testing.openapi import schema_errors
 from llmopt.testing.server import FakeOpenAI, RecordedRequest, Response, error_response
 from llmopt.types import Example, Message
@@ -265,3 +266,11 @@ def test_a_model_that_goes_soon_is_a_warning_and_money_can_be_limited() -> None:
 
 def test_the_key_is_never_shown(tmp_path: Path) -> None:
     assert "secret-key" not in repr(OpenAIFineTune("gpt-4.1-mini", FakeModel, api_key="secret-key"))
+
+
+class TestOpenAIFineTune(ComponentContract[OpenAIFineTune]):
+    def make(self) -> OpenAIFineTune:
+        return OpenAIFineTune("gpt-4.1-mini", FakeModel, api_key="secret-key")
+
+    def use(self, component: OpenAIFineTune) -> None:
+        component.preflight(TRAINING)
