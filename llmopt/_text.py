@@ -43,6 +43,7 @@ _PLAIN = frozenset(string.ascii_letters)
 _OWN_LINE = re.compile(r"[ \t]*(?:#{1,6}[ \t]|\|)")
 _ENDS_IN_CJK = re.compile(f"[{_CJK}\u3000-\u303f\uff00-\uff65][\u2026\u2014\u201d\u2019]{{0,3}}$")
 _STRETCH = 96
+_LONG_WORD = re.compile(r"[A-Za-z]{7}\. [A-Za-z]")
 _FENCE = re.compile(r"^[ \t]{0,3}(?:```|~~~)[^\n]*\n?", re.MULTILINE)
 
 _NEVER_LAST = re.compile(
@@ -174,6 +175,8 @@ def _line_end(text: str, start: int, at: int) -> int | None:
 
 def _after_marks(text: str, start: int, at: int, stop: int) -> int | None:
     marks = text[at:stop]
+    if marks == "." and _LONG_WORD.match(text, max(start, at - 7)):  # the common case, without further ado
+        return stop
     if not marks.isascii() and _FULL_STOPS.search(marks):
         return _closed(text, stop)
     closed = _CLOSED.match(text, stop)

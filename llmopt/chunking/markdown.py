@@ -10,8 +10,9 @@ from functools import partial
 from ..interfaces import Chunker
 from ..types import Span
 from .cuts import last_cut, last_word, next_visible, overlap_start
+from .measuring import ruler_for
 from .outline import Section, sections
-from .ruler import Ruler, ruler_for
+from .ruler import Ruler
 from .walk import Walk, check_budget
 
 __all__ = ["Markdown"]

@@ -8,7 +8,8 @@ from functools import partial
 from ..interfaces import Chunker
 from ..types import Span
 from .cuts import begins_with_heading, last_cut, overlap_start
-from .ruler import Ruler, ruler_for
+from .measuring import ruler_for
+from .ruler import Ruler
 from .walk import Walk, check_budget
 
 __all__ = ["Recursive"]

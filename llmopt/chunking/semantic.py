@@ -11,7 +11,8 @@ from .._sync import call
 from ..errors import UsageError
 from ..interfaces import Chunker, Embedder
 from ..types import Matrix, Span
-from .ruler import Ruler, ruler_for
+from .measuring import ruler_for
+from .ruler import Ruler
 from .sentence import pieces
 from .walk import check_budget
 

@@ -11,7 +11,8 @@ from ..errors import UsageError
 from ..interfaces import Chunker
 from ..types import Span
 from .cuts import last_cut
-from .ruler import Ruler, ruler_for
+from .measuring import ruler_for
+from .ruler import Ruler
 from .walk import Walk, check_budget
 
 __all__ = ["Sentence", "pieces"]

@@ -8,7 +8,7 @@ from functools import partial
 from ..interfaces import Chunker
 from ..types import Span
 from .cuts import hard_cut, next_visible
-from .ruler import ruler_for
+from .measuring import ruler_for
 from .walk import Walk, check_budget
 
 __all__ = ["Tokens"]

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import llmopt._tokens
-import llmopt.chunking.ruler
+import llmopt.chunking.estimated
 from llmopt._tokens import count_tokens
-from llmopt.chunking.ruler import ruler_for
+from llmopt.chunking.measuring import ruler_for
 
 VOCABULARIES = Path(__file__).parents[3] / "shared" / "tiktoken"
 PIECES = [
@@ -32,7 +32,7 @@ def counting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         patch.setattr(llmopt._tokens, "_BLOCK", 96)
         patch.setattr(llmopt._tokens, "_STEP", 24)
         patch.setattr(llmopt._tokens, "_SEARCHED", 12)
-        patch.setattr(llmopt.chunking.ruler, "_BLOCK", 16)
+        patch.setattr(llmopt.chunking.estimated, "_BLOCK", 16)
         yield request.param
 
 
