@@ -6,8 +6,9 @@
 `speed` runs each embedder in a process of its own: seconds from nothing to the first vector (imports, and for
 `LatentSemantic` the fit, included), short texts (the demo's questions) and long ones (passages of 256 tokens) a
 second, and peak memory. Seconds are of the processor, so that a busy machine disturbs all alike: divide by the
-cores that share the work for the time on the clock. The ratios are to sentence-transformers. `--onnx` is a folder that `export_onnx` made, `--model`
-the same model for sentence-transformers; what is not installed is left out.
+cores that share the work for the time on the clock. The ratios are to sentence-transformers. `--onnx` is a
+folder that `export_onnx` made, `--model` the same model for sentence-transformers; what is not installed is left
+out.
 
 `quality` searches the Python reference, cut to 220 tokens with an overlap of 40, for the demo's answerable
 questions: hit@5 (a passage of a gold topic among the first five) and MRR by category.
