@@ -75,24 +75,8 @@ def check_file(
     plain = 0 if contents else context_limit
     for read in read_file(path, longest_plain=plain, method=method):
         check.take(read)
-    size = path.stat().st_size
-    check.whole(size, least_examples, most_megabytes)
-    tokens = check.contents.tokens() if check.contents is not None else None
-    return CheckReport(
-        path=str(path),
-        method=method,
-        lines=check.lines,
-        examples=check.examples,
-        bytes=size,
-        findings=tuple(sorted(check.findings, key=lambda finding: (finding.line is None, finding.line or 0))),
-        counts=dict(check.counts),
-        cost=None
-        if tokens is None
-        else estimate_cost(tokens.total, check.examples, model=model, epochs=epochs, price=price, exact=tokens.exact),
-        lengths=None if tokens is None else tokens.lengths,
-        answers=check.contents.answers() if check.contents is not None else (),
-        limits=check.contents.limits() if check.contents is not None else (),
-    )
+    check.whole(path.stat().st_size, least_examples, most_megabytes)
+    return check.report(path, epochs, price)
 
 
 def run_check(
@@ -187,6 +171,29 @@ class _Check:
             self._add(Finding.of("file-too-large", None, f"it has {size:,} bytes, at most {megabytes} MB are taken"))
         for finding in self.contents.finish() if self.contents is not None else ():
             self._add(finding)
+
+    def report(self, path: Path, epochs: int | None, price: float | None) -> CheckReport:
+        """Return what was found."""
+        contents = self.contents
+        tokens = contents.tokens() if contents is not None else None
+        cost = None
+        if tokens is not None:
+            cost = estimate_cost(
+                tokens.total, self.examples, model=self._model, epochs=epochs, price=price, exact=tokens.exact
+            )
+        return CheckReport(
+            path=str(path),
+            method=self._method,
+            lines=self.lines,
+            examples=self.examples,
+            bytes=path.stat().st_size,
+            findings=tuple(sorted(self.findings, key=lambda finding: (finding.line is None, finding.line or 0))),
+            counts=dict(self.counts),
+            cost=cost,
+            lengths=None if tokens is None else tokens.lengths,
+            answers=() if contents is None else contents.answers(),
+            limits=() if contents is None else contents.limits(),
+        )
 
     def _add(self, finding: Finding) -> None:
         self.counts[finding.rule] += 1

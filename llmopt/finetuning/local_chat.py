@@ -14,7 +14,7 @@ from ..errors import ContextOverflowError, StorageError, UsageError
 from ..interfaces import ChatModel
 from ..types import Completion, Message, Options, Usage
 from .encoding import Tokenizer, render
-from .extras import load_extra
+from .extras import load_extra, quiet_transformers
 
 __all__ = ["LocalChat", "best_device", "load_causal_model", "load_tokenizer"]
 
@@ -51,23 +51,10 @@ def load_causal_model(path: str) -> Any:
             peft: Any = load_extra("peft", "an adapter")
             base = peft.PeftConfig.from_pretrained(path).base_model_name_or_path
             return peft.PeftModel.from_pretrained(load_causal_model(base), path)
-        with _quiet(transformers):
+        with quiet_transformers():
             return transformers.AutoModelForCausalLM.from_pretrained(path)
     except (OSError, ValueError) as error:
         raise StorageError(f"there is no model at {path}: {error}") from error
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Generator[None, None, None]:
-    """Keep the bar of transformers from the terminal, and leave its setting as it was."""
-    logging = transformers.utils.logging
-    shown = bool(logging.is_progress_bar_enabled())
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 class _Engine:

@@ -18,7 +18,7 @@ from ..interfaces import ChatModel, FineTuneJob
 from ..types import Example, JobState, JobStatus
 from .encoding import encode_chat
 from .examples import example_record
-from .extras import load_extra
+from .extras import load_extra, quiet_transformers
 from .local_chat import LocalChat, best_device, load_causal_model, load_tokenizer
 from .raw import Record, as_list, as_record, as_text
 from .training import LossPoint, Plan, Trainer
@@ -148,7 +148,8 @@ class LoRAFineTune(FineTuneJob):
         trainer = Trainer(model, self._plan(), checkpoint, (home / "cancel").exists)
         with progress_bar(trainer.steps(len(encoded)), "tune", self.progress) as bar:
             trainer.run(encoded, held, bar)
-        model.save_pretrained(str(home / "model"))
+        with quiet_transformers():
+            model.save_pretrained(str(home / "model"))
         cast(Any, tokenizer).save_pretrained(str(home / "model"))
         checkpoint.unlink(missing_ok=True)
         return trainer.points

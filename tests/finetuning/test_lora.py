@@ -103,7 +103,7 @@ def job(base: str, folder: Path, **more: Any) -> LoRAFineTune:
 
 def test_a_format_is_learnt_that_the_base_does_not_have(base: str, tmp_path: Path) -> None:
     assert rate(LocalChat(base, device="cpu")) < 0.05
-    made = job(base, tmp_path, rank=None, epochs=6, learning_rate=3e-3)
+    made = job(base, tmp_path, rank=None, epochs=4, learning_rate=3e-3)
     tuned = made.run(TRAINING, VALIDATION)
     assert isinstance(tuned, LocalChat)
     assert rate(tuned) > 0.95
@@ -114,6 +114,8 @@ def test_a_format_is_learnt_that_the_base_does_not_have(base: str, tmp_path: Pat
     assert reply.finish == "stop"
     assert reply.usage.input_tokens > 0
     assert reply.cost == 0
+    # The form is learnt, a fact that is not in the data is not: it answers in the form, and wrong.
+    assert "shakespeare" not in tuned.complete("who wrote hamlet", Options(max_tokens=40)).text.lower()
 
 
 def weights(folder: Path) -> dict[str, list[float]]:
