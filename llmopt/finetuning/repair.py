@@ -147,10 +147,10 @@ def _known_keys(record: Record, rules: list[str]) -> Record:
 def _turns(record: Record, rules: list[str]) -> Record:
     changed = dict(record)
     for key in ("messages", "preferred_output", "non_preferred_output"):
-        if key in record:
+        if isinstance(record.get(key), list):
             changed[key] = [_turn(turn, rules) for turn in as_list(record[key])]
-    if "input" in record:
-        given = dict(as_record(record["input"]))
+    given = dict(as_record(record.get("input")))
+    if isinstance(given.get("messages"), list):
         given["messages"] = [_turn(turn, rules) for turn in as_list(given.get("messages"))]
         changed["input"] = given
     return changed

@@ -71,6 +71,13 @@ def test_what_needs_a_person_stays_and_is_named(tmp_path: Path) -> None:
     assert (tmp_path / "train.jsonl").read_text().splitlines()[5] == broken
 
 
+@pytest.mark.parametrize("record", [{"messages": "hi"}, {"input": {"messages": "hi"}, "preferred_output": 3}])
+def test_what_is_no_list_of_turns_is_not_lost(tmp_path: Path, record: dict[str, object]) -> None:
+    (tmp_path / "raw.json").write_text(json.dumps([record]))
+    fix_file(tmp_path / "raw.json", tmp_path / "train.jsonl")
+    assert json.loads((tmp_path / "train.jsonl").read_text()) == record
+
+
 def test_a_file_without_faults_is_copied_to_the_byte(tmp_path: Path) -> None:
     (tmp_path / "raw.jsonl").write_text("\n".join(LINES) + "\n")
     report = fix_file(tmp_path / "raw.jsonl", tmp_path / "train.jsonl")
