@@ -307,6 +307,8 @@ def chunkers(minilm: Embedder | None) -> dict[str, Chunker]:
         "Recursive 400/200": Recursive(400, 200),
         "Recursive 400/0": Recursive(400, 0),
         "Recursive 200/0": Recursive(200, 0),
+        "Recursive 315/0": Recursive(315, 0),  # passages as long as LangChain's at 400
+        "Recursive 165/0": Recursive(165, 0),  # and at 200
         "Sentence 400": Sentence(400, 0),
         "Sentence 200": Sentence(200, 0),
         "Markdown 400/0": Markdown(400, 0),

@@ -154,20 +154,20 @@ def test_a_word_is_torn_apart_only_when_it_alone_exceeds_the_budget(
 
 
 LONG = {
-    "english": "The cat sat on the mat, which was red. It slept there all day long.\n\n" * 4000,
-    "chinese": "检索器找到能够回答问题的段落，模型在回答之前先阅读这些段落。" * 6000,
-    "no space": "abcdefghij" * 30_000,
-    "one letter": "a" * 300_000,
+    "english": "The cat sat on the mat, which was red. It slept there all day long.\n\n" * 2000,
+    "chinese": "检索器找到能够回答问题的段落，模型在回答之前先阅读这些段落。" * 3000,
+    "no space": "abcdefghij" * 9_000,
+    "one letter": "a" * 90_000,
     "spaces": " " * 2_000_000 + "end",
-    "lines": "\n" * 300_000 + "end",
+    "lines": "\n" * 90_000 + "end",
     "emoji": "😀" * 60_000,
     "numbers": "1234567890" * 20_000,
-    "stops": "." * 200_000,
+    "stops": "." * 60_000,
     "commas": "、" * 60_000,
-    "headings": "# a\n" * 40_000,
-    "fences": "```\n" * 50_001,
-    "table": "| a | b |\n" * 30_000,
-    "unclosed": "```python\n" + "x = 1\n" * 40_000,
+    "headings": "# a\n" * 9_000,
+    "fences": "```\n" * 9_001,
+    "table": "| a | b |\n" * 9_000,
+    "unclosed": "```python\n" + "x = 1\n" * 9_000,
     "mixed line": "word 中文，" * 40_000,
 }
 
