@@ -69,7 +69,8 @@ class Evaluator(Component):
     ) -> Report:
         """Return the report on the samples.
 
-        A pipeline run or a metric that fails is a failed score with its reason; the run goes on. A sample
+        A pipeline run or a metric that fails is a failed score with its reason; the run goes on. A metric
+        that fails because the model's replies could not be used is measured once more, with fresh replies. A sample
         marked unanswerable need have neither reference nor gold: metrics that need them are undefined
         there.
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from .._sync import call
-from .._trace import Recorder, record
-from ..errors import LlmoptError
+from .._trace import Recorder, note, record
+from ..errors import LlmoptError, ModelOutputError
 from ..interfaces import Metric
 from ..types import Answer, Sample, Score
 from .keeping import Keeping, KeptRun, Measured
@@ -25,6 +25,7 @@ from .row import ModelCall, Row, Run, Spent, canonical_score, model_calls
 __all__ = ["Answering", "Immediate", "Measuring", "is_immediate"]
 
 _NOTHING = Spent()
+_SPARE = 500  # repeats beyond this number are for measuring again
 
 
 class Answering(Protocol):
@@ -53,10 +54,27 @@ def is_immediate(metric: Metric) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Task:
-    """A metric on its n-th time, from 0."""
+    """A metric on its n-th time, from 0, and the same one with fresh replies where it asks a model."""
 
     metric: Metric
     repeat: int
+    spare: Metric | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A score, and whether it is none because what the model said was of no use: it may say better."""
+
+    score: Score
+    useless: bool
+
+
+def _tasks(metrics: Sequence[Metric], number: int) -> list[_Task]:
+    spares = replicated(metrics, _SPARE + number)
+    return [
+        _Task(metric, number, spare if spare is not original else None)
+        for original, metric, spare in zip(metrics, replicated(metrics, number), spares, strict=True)
+    ]
 
 
 class Measuring:
@@ -92,7 +110,7 @@ class Measuring:
         wired = metrics if keeping is None else [keeping.wired(metric) for metric in metrics]
         self._immediate = [metric for metric in wired if is_immediate(metric)]
         rest = [metric for metric in wired if not is_immediate(metric)]
-        tasks = [_Task(metric, number) for number in range(repeats) for metric in replicated(rest, number)]
+        tasks = [task for number in range(repeats) for task in _tasks(rest, number)]
         self._waiting = [task for task in tasks if inspect.iscoroutinefunction(task.metric.measure)]
         self._blocking = [task for task in tasks if not inspect.iscoroutinefunction(task.metric.measure)]
 
@@ -152,20 +170,23 @@ class Measuring:
         return found
 
     def _at_once(self, metric: Metric, sample: Sample) -> Measured:
-        try:
-            return Measured(canonical_score(excused(metric, sample, partial=self._partial) or metric.score(sample)))
-        except Exception as error:  # noqa: BLE001 - a failure is a value in the report, whatever broke
-            return Measured(Score(None, _reason(error), "failed"))
+        return Measured(canonical_score(self._tried_directly(metric, sample).score))
 
     async def _awaited(self, task: _Task, sample: Sample) -> dict[_Task, Measured]:
         async with self._gate:
             with record("measure", task.metric, sample.id) as recorder:
-                score = excused(task.metric, sample, partial=self._partial)
-                try:
-                    score = score or await task.metric.ascore(sample)
-                except Exception as error:  # noqa: BLE001 - a failure is a value in the report, whatever broke
-                    score = Score(None, _reason(error), "failed")
-        return self._kept(sample, {task: self._finished(task.metric, score, recorder)})
+                tried = await self._tried(task.metric, sample)
+                if task.spare is not None and tried.useless:
+                    note("measured again", tried.score.reason)
+                    tried = await self._tried(task.spare, sample)
+        return self._kept(sample, {task: self._finished(task.metric, tried.score, recorder)})
+
+    async def _tried(self, metric: Metric, sample: Sample) -> _Tried:
+        try:
+            score = excused(metric, sample, partial=self._partial) or await metric.ascore(sample)
+        except Exception as error:  # noqa: BLE001 - a failure is a value in the report, whatever broke
+            return _failed(error)
+        return _Tried(score, useless=score.status == "failed")
 
     async def _in_one_thread(self, tasks: Sequence[_Task], sample: Sample) -> dict[_Task, Measured]:
         async with self._gate:
@@ -173,16 +194,22 @@ class Measuring:
         return self._kept(sample, found)
 
     def _directly(self, tasks: Sequence[_Task], sample: Sample) -> dict[_Task, Measured]:
-        return {task: self._called(task.metric, sample) for task in tasks}
+        return {task: self._called(task, sample) for task in tasks}
 
-    def _called(self, metric: Metric, sample: Sample) -> Measured:
-        with record("measure", metric, sample.id) as recorder:
-            score = excused(metric, sample, partial=self._partial)
-            try:
-                score = score or metric.score(sample)
-            except Exception as error:  # noqa: BLE001 - a failure is a value in the report, whatever broke
-                score = Score(None, _reason(error), "failed")
-        return self._finished(metric, score, recorder)
+    def _called(self, task: _Task, sample: Sample) -> Measured:
+        with record("measure", task.metric, sample.id) as recorder:
+            tried = self._tried_directly(task.metric, sample)
+            if task.spare is not None and tried.useless:
+                note("measured again", tried.score.reason)
+                tried = self._tried_directly(task.spare, sample)
+        return self._finished(task.metric, tried.score, recorder)
+
+    def _tried_directly(self, metric: Metric, sample: Sample) -> _Tried:
+        try:
+            score = excused(metric, sample, partial=self._partial) or metric.score(sample)
+        except Exception as error:  # noqa: BLE001 - a failure is a value in the report, whatever broke
+            return _failed(error)
+        return _Tried(score, useless=score.status == "failed")
 
     def _kept(self, sample: Sample, found: dict[_Task, Measured]) -> dict[_Task, Measured]:
         if self._keeping is not None:
@@ -209,6 +236,10 @@ def _kept(answer: Answer, spent: Spent, calls: Sequence[ModelCall]) -> KeptRun:
         abstained=filled.abstained,
         calls=calls,
     )
+
+
+def _failed(error: Exception) -> _Tried:
+    return _Tried(Score(None, _reason(error), "failed"), useless=isinstance(error, ModelOutputError))
 
 
 def _reason(error: Exception) -> str:

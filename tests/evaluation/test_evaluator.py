@@ -195,6 +195,26 @@ async def leaving(sample: Sample) -> float:
     raise SystemExit(3)
 
 
+def test_replies_of_no_use_are_asked_for_once_more_and_then_it_is_a_failure() -> None:
+    good = ['{"claims": ["It rains."]}', '{"verdicts": [{"id": 1, "reason": "said", "verdict": 1}]}']
+    sample = Sample(question="Weather in May?", answer="It rains.", contexts=["It rains in May."])
+    model = FakeModel("never", script=["garbage", "garbage", *good])
+    (row,) = Evaluator([Faithfulness(ModelJudge(model))]).run([sample])
+    assert row.scores["faithfulness"].value == 1.0
+    assert [options.replicate for options in model.options] == [0, 0, 500_000, 500_000]
+    assert row.judging.usage.calls == len(row.calls) == 4
+    hopeless = FakeModel("never")
+    (row,) = Evaluator([Faithfulness(ModelJudge(hopeless))]).run([sample])
+    assert row.scores["faithfulness"].status == "failed"
+    assert len(hopeless.requests) == 4
+
+
+def test_an_error_of_the_line_is_not_measured_again() -> None:
+    model = FakeModel(ModelUnavailableError("down"))
+    Evaluator([Faithfulness(ModelJudge(model))]).run([Sample(question="q", answer="a", contexts=["c"])])
+    assert len(model.requests) == 1
+
+
 def test_an_interrupt_and_an_exit_are_not_swallowed_and_do_not_stop_the_loop() -> None:
     for stop, expected in ((interrupted, KeyboardInterrupt), (leaving, SystemExit)):
         with pytest.raises(expected):
