@@ -82,8 +82,8 @@ class Evaluator(Component):
                 Running again with the same file, after a crash, Ctrl-C or kill -9, takes up what is in it
                 and pays only for what is missing; what was changed (the pipeline, its documents, a metric,
                 a sample) is run anew.
-            retry_failed: Measure again what the journal holds as failed after something was paid for it;
-                failures that cost nothing are always tried again.
+            retry_failed: Ask models afresh where something failed before. Else what failed is tried again
+                too, but from the replies that were already paid for.
 
         Raises:
             SampleError: When a metric needs what a sample lacks, ids are given twice, or there are no
@@ -168,7 +168,6 @@ class Evaluator(Component):
         *,
         pipeline: Answering | None = None,
         journal: str | PathLike[str] | None = None,
-        retry_failed: bool = False,
     ) -> Plan:
         """Return the calls, tokens and money that `run` will take at most; nothing is spent.
 
@@ -176,7 +175,6 @@ class Evaluator(Component):
             samples: As for `run`; they are checked as there.
             pipeline: As for `run`. Its answers are not known yet: texts of usual length stand for them.
             journal: As for `run`: what it holds already is not counted.
-            retry_failed: As for `run`.
 
         Raises:
             SampleError: When a metric needs what a sample lacks.
@@ -185,7 +183,7 @@ class Evaluator(Component):
         listed = prepared(samples)
         # A file that is not there holds nothing, and planning makes none.
         there = journal if journal is not None and Path(journal).exists() else None
-        with self._keeping(there, pipeline, retry_failed=retry_failed) as keeping:
+        with self._keeping(there, pipeline, retry_failed=False) as keeping:
             check_needs(listed, self.metrics, filled=_filled_by(pipeline), partial=self.partial)
             return plan_evaluation(listed, self.metrics, pipeline, keeping, repeats=self.repeats, partial=self.partial)
 

@@ -21,7 +21,7 @@ _VERSION = 1
 _SYNC_SECONDS = 1.0
 _SYNC_WRITES = 500
 _TABLES = (
-    "CREATE TABLE results (key BLOB PRIMARY KEY, failed INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE results (key BLOB PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE calls (scope BLOB, key BLOB, body BLOB NOT NULL, PRIMARY KEY (scope, key)) WITHOUT ROWID",
 )
 _REMEDIES = {
@@ -79,19 +79,23 @@ class Journal:
             with self._lock:
                 connection.close()
 
-    def result(self, key: bytes, *, failed_too: bool) -> str | None:
-        """Return what was kept under the key; what failed only where it is wanted."""
-        query = "SELECT body FROM results WHERE key = ? AND failed <= ?"
-        rows = self._run(query, (key, int(failed_too)))
+    def result(self, key: bytes) -> str | None:
+        """Return what was kept under the key."""
+        rows = self._run("SELECT body FROM results WHERE key = ?", (key,))
         return str(rows[0][0]) if rows else None
 
-    def keep_result(self, key: bytes, body: str, *, failed: bool) -> None:
+    def keep_result(self, key: bytes, body: str) -> None:
         """Keep a finished piece of work.
 
         Raises:
             StorageError: When it cannot be written (a full disk).
         """
-        self._write("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", (key, int(failed), body))
+        self._write("INSERT OR REPLACE INTO results VALUES (?, ?)", (key, body))
+
+    def forget_result(self, key: bytes) -> None:
+        """Drop what was kept under the key."""
+        if self.result(key) is not None:
+            self._write("DELETE FROM results WHERE key = ?", (key,))
 
     def call(self, scope: bytes, key: bytes) -> bytes | None:
         """Return the reply that was kept for a request within a piece of work that is not finished."""

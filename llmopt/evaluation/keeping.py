@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, cast
 
 from ..errors import StorageError
-from ..interfaces import Component, IndexedRetriever, Metric
+from ..interfaces import ChatModel, Component, Embedder, IndexedRetriever, Metric
+from ..models.wrapping import bare
 from ..types import Sample, Score
 from .codec import decode, encode
 from .journal import Journal
@@ -81,13 +82,13 @@ class Keeping:
 
     A finished piece of work is known by what it was made from: a pipeline's run by the pipeline, what it
     searches, the sample's id and question; a score by the metric, its parameters and the sample with its
-    answer. Change any of it, and it is measured anew. A failure is kept when something was paid for it.
+    answer. Change any of it, and it is measured anew. A failure is tried again, from the replies that came.
 
     Args:
         journal: The open journal.
         metrics: The evaluator's metrics.
         pipeline: What answers; None when the samples come with answers.
-        retry_failed: Whether failures that were kept are measured again.
+        retry_failed: Whether what failed is tried again with fresh replies.
     """
 
     def __init__(
@@ -95,8 +96,13 @@ class Keeping:
     ) -> None:
         self._journal = journal
         self._retry_failed = retry_failed
-        self._fingerprints = {metric.name: metric.fingerprint() for metric in metrics}
-        self._pipeline = "" if pipeline is None else f"{pipeline.fingerprint()} {corpus_digest(pipeline)}"
+        # Wrappers that only decide when a model is asked (budgets, retries) change nothing that was measured.
+        bared = Rewiring(lambda model: cast(ChatModel, bare(model)), lambda model: cast(Embedder, bare(model)))
+        self._fingerprints = {metric.name: bared.apply(metric).fingerprint() for metric in metrics}
+        self._pipeline = ""
+        if pipeline is not None:
+            self._pipeline = f"{bared.apply(pipeline).fingerprint()} {corpus_digest(pipeline)}"
+        self._failed: set[bytes] = set()
         self._rewiring = Rewiring(JournaledModel, JournaledEmbedder)
 
     def wired(self, component: T) -> T:
@@ -105,40 +111,51 @@ class Keeping:
 
     @contextmanager
     def scope(self, sample: Sample) -> Generator[None, None, None]:
-        """Keep the replies of models for this sample until its row is finished."""
+        """Keep the replies of models for this sample until its row is finished and nothing in it failed.
+
+        So a failure is tried again from the replies that were paid for, unless `retry_failed` wants fresh
+        ones.
+        """
         key = self._scope(sample)
+        mark = _digest("failed", key.hex())
+        if self._retry_failed and self._journal.result(mark) is not None:
+            self._journal.forget_calls(key)
+        self._failed.discard(key)
         with journal_scope(self._journal, key):
             yield
-        self._journal.forget_calls(key)
+        if key in self._failed:
+            self._journal.keep_result(mark, "failed")
+        else:
+            self._journal.forget_calls(key)
+            self._journal.forget_result(mark)
+        self._failed.discard(key)
 
     def run_of(self, sample: Sample) -> KeptRun | None:
         """Return the run that was kept for the question."""
-        return self._found(KeptRun, self._run_key(sample), sample)
+        return self._found(KeptRun, self._run_key(sample))
 
     def keep_run(self, sample: Sample, kept: KeptRun) -> None:
-        """Keep a finished run."""
-        failed = bool(kept.run.failure)
-        if not failed or kept.run.spent.usage.calls:
-            self._journal.keep_result(self._run_key(sample), _dumped(kept), failed=failed)
+        """Keep a finished run; of a failed one only its replies are kept."""
+        if kept.run.failure:
+            self._failed.add(self._scope(sample))
+        else:
+            self._journal.keep_result(self._run_key(sample), _dumped(kept))
 
     def score_of(self, sample: Sample, metric: str, repeat: int = 0) -> Measured | None:
         """Return the score that was kept for the sample with its answer; `repeat` counts from 0."""
-        return self._found(Measured, self._score_key(sample, metric, repeat), sample)
+        return self._found(Measured, self._score_key(sample, metric, repeat))
 
     def keep_score(self, sample: Sample, metric: str, repeat: int, measured: Measured) -> None:
-        """Keep a finished score."""
-        failed = measured.score.status == "failed"
-        if not failed or measured.spent.usage.calls:
-            self._journal.keep_result(self._score_key(sample, metric, repeat), _dumped(measured), failed=failed)
+        """Keep a finished score; of a failed one only its replies are kept."""
+        if measured.score.status == "failed":
+            self._failed.add(self._scope(sample))
+        else:
+            self._journal.keep_result(self._score_key(sample, metric, repeat), _dumped(measured))
 
-    def _found(self, kind: type[T], key: bytes, sample: Sample) -> T | None:
-        body = self._journal.result(key, failed_too=not self._retry_failed)
-        if body is None:
-            if self._retry_failed and self._journal.result(key, failed_too=True) is not None:
-                self._journal.forget_calls(self._scope(sample))  # the replies that made it fail
-            return None
+    def _found(self, kind: type[T], key: bytes) -> T | None:
+        body = self._journal.result(key)
         try:
-            return decode(kind, json.loads(body), "the journal")
+            return None if body is None else decode(kind, json.loads(body), "the journal")
         except (StorageError, ValueError):  # written by another version: measure again
             return None
 

@@ -116,10 +116,9 @@ def plan_evaluation(
         known += kept is not None
         if kept is None and pipeline is not None:
             _add(sums, _answering(pipeline, sample.question))
-        if kept is None or not kept.run.failure:
-            answered = _stand_in(sample, pipeline) if kept is None else kept.into(sample)
-            for metric in _missing(metrics, answered, keeping, repeats=repeats, partial=partial):
-                _add(sums, metric.plan(answered))
+        answered = _stand_in(sample, pipeline) if kept is None else kept.into(sample)
+        for metric in _missing(metrics, answered, keeping, repeats=repeats, partial=partial):
+            _add(sums, metric.plan(answered))
     return Plan(tuple(sums.values()), count, _notes(pipeline) if known < count else ())
 
 

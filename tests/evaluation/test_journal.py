@@ -150,17 +150,30 @@ class Fails(Metric):
         return Score(1.0)
 
 
-def test_a_failure_that_was_paid_for_stays_until_it_is_to_be_retried(tmp_path: Path) -> None:
+def test_a_failure_is_tried_again_from_the_replies_that_were_paid_for(tmp_path: Path) -> None:
     model = FakeModel("x")
     evaluator = Evaluator([Fails(model, tmp_path / "up")])
-    assert evaluator.run(ANSWERED, journal=tmp_path / "j").summary("fails").failed == 6
+    for _ in range(2):
+        assert evaluator.run(ANSWERED, journal=tmp_path / "j").summary("fails").failed == 6
+        assert len(model.requests) == 6
     (tmp_path / "up").touch()
-    assert evaluator.run(ANSWERED, journal=tmp_path / "j").summary("fails").failed == 6
-    assert len(model.requests) == 6
-    assert evaluator.plan(ANSWERED, journal=tmp_path / "j", retry_failed=True).samples == 6
-    assert evaluator.run(ANSWERED, journal=tmp_path / "j", retry_failed=True).summary("fails").scored == 6
-    assert len(model.requests) == 12
     assert evaluator.run(ANSWERED, journal=tmp_path / "j").summary("fails").scored == 6
+    assert len(model.requests) == 6
+    assert calls_in(tmp_path / "j") == 0
+
+
+def test_models_are_asked_afresh_where_that_is_wanted_and_only_where_something_failed(tmp_path: Path) -> None:
+    garbage = FakeModel(judged, script=["garbage"] * 4)
+    evaluator = Evaluator([Faithfulness(ModelJudge(garbage))], concurrency=1)
+    assert evaluator.run(ANSWERED, journal=tmp_path / "j").summary("faithfulness").failed == 1
+    paid = len(garbage.requests)
+    assert paid == 4 + 5 * 2
+    assert evaluator.run(ANSWERED, journal=tmp_path / "j").summary("faithfulness").failed == 1
+    assert len(garbage.requests) == paid
+    found = evaluator.run(ANSWERED, journal=tmp_path / "j", retry_failed=True)
+    assert found.summary("faithfulness").scored == 6
+    assert len(garbage.requests) == paid + 2
+    assert calls_in(tmp_path / "j") == 0
 
 
 @pytest.mark.parametrize("error", [BudgetError("no budget left"), ModelUnavailableError("the server is down")])
@@ -328,7 +341,7 @@ def test_a_journal_cut_off_anywhere_is_used_as_far_as_it_goes(tmp_path: Path) ->
     journal = Journal(source)
     journal.__enter__()
     for number in range(50):
-        journal.keep_result(bytes([number]), f"body {number}", failed=False)
+        journal.keep_result(bytes([number]), f"body {number}")
     # A copy of the files as they stand is what a killed process leaves behind.
     database, log = source.read_bytes(), (tmp_path / "source-wal").read_bytes()
     journal.__exit__(None, None, None)
@@ -339,9 +352,9 @@ def test_a_journal_cut_off_anywhere_is_used_as_far_as_it_goes(tmp_path: Path) ->
         copy.write_bytes(database)
         (tmp_path / f"copy{number}-wal").write_bytes(log[: cuts.randrange(len(log))])
         with Journal(copy) as opened:
-            kept = [n for n in range(50) if opened.result(bytes([n]), failed_too=True) == f"body {n}"]
+            kept = [n for n in range(50) if opened.result(bytes([n])) == f"body {n}"]
             assert kept == list(range(len(kept)))
-            opened.keep_result(b"new", "x", failed=False)
+            opened.keep_result(b"new", "x")
         found.append(len(kept))
     assert min(found) < max(found)
 
@@ -399,7 +412,7 @@ def test_a_closed_journal_says_so(tmp_path: Path) -> None:
     with Journal(tmp_path / "j") as journal:
         pass
     with pytest.raises(StorageError, match="is closed"):
-        journal.result(b"k", failed_too=True)
+        journal.result(b"k")
 
 
 def test_usage_from_an_earlier_run_is_shown_as_it_was_and_not_paid_again(tmp_path: Path) -> None:
