@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from .types import Span
 
-__all__ = ["first_sentence_end", "is_cjk", "last_sentence_end", "sentences", "words"]
+__all__ = ["is_cjk", "last_sentence_end", "sentences", "words"]
 
 _CJK = (
     "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3041-\u30ff\u31f0-\u31ff\uff66-\uff9d\uac00-\ud7af"
@@ -100,15 +100,6 @@ def sentences(text: str) -> Iterator[Span]:
         yield from _trimmed(text, start, end)
         start = end
     yield from _trimmed(text, start, len(text))
-
-
-def first_sentence_end(text: str, start: int, stop: int) -> int | None:
-    """Return where the first sentence that ends in text[start:stop] ends, fences not seen; None when none does."""
-    for match in _MARKS.finditer(text, start, stop):
-        end = _end_at(text, start, match)
-        if end is not None:
-            return end if end <= stop else None
-    return None
 
 
 def last_sentence_end(text: str, start: int, stop: int) -> int | None:

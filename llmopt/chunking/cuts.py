@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from .._text import first_sentence_end, last_sentence_end
+from .._text import last_sentence_end
 
 __all__ = [
     "begins_with_heading",
@@ -34,6 +34,11 @@ _HEADING = re.compile(r"#{1,6}[ \t]")
 _CLAUSE = re.compile("[,;:](?=\\s)|[\uff0c\u3001\uff1a\uff1b]")
 _WORD = re.compile(
     f"(?<=\\S)(?=\\s)|(?<=[{_CJK}{_MARKS}])(?=[^\\s{_BOUND}])|(?<=[^\\s(\\[{{<{_OPENING}])(?=[{_CJK}{_OPENING}])"
+)
+# Rougher than where a passage ends, for it only says where the repeated text begins; no short word is an end.
+_SENTENCE = re.compile(
+    "[.!?\u3002\uff01\uff1f\uff1b](?:(?<=[\u3002\uff01\uff1f\uff1b])|(?<=[^\\W\\d_]{3}[.!?])(?=[\"'\u201d\u2019)\\]]*\\s))"
+    "[\"'\u201d\u2019)\\]\u300d\u300f]*\\s*"
 )
 _VISIBLE = re.compile(r"\S")
 _LONGEST_HEADING = 200
@@ -104,12 +109,13 @@ def hard_cut(text: str, start: int, limit: int) -> int:
 
 def overlap_start(text: str, back: int, end: int) -> int:
     """Return where a passage begins that repeats what it can of text[back:end]: whole sentences, lines or words."""
-    found = first_sentence_end(text, back, end)
-    if found is None or found >= end:
-        line = text.find("\n", back, end)
-        word = _WORD.search(text, back, end) if line < 0 else None
-        found = line if line >= 0 else end if word is None else word.start()
-    return min(next_visible(text, found), end)
+    found = _SENTENCE.search(text, back, end)
+    if found is not None and found.end() < end:
+        return found.end()
+    line = text.find("\n", back, end)
+    word = _WORD.search(text, back, end) if line < 0 else None
+    place = line if line >= 0 else end if word is None else word.start()
+    return min(next_visible(text, place), end)
 
 
 def begins_with_heading(text: str, start: int) -> bool:
