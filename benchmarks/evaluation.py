@@ -36,25 +36,7 @@ from llmopt.testing.server import Fault, server_statistics, spawn_server
 from llmopt.types import Sample
 
 LATENCY, IN_FLIGHT, CONTEXTS = 0.05, 64, 4
-WORDS = [
-    "the",
-    "rain",
-    "falls",
-    "on",
-    "the",
-    "old",
-    "town",
-    "in",
-    "spring",
-    "while",
-    "people",
-    "walk",
-    "home",
-    "under",
-    "trees",
-    "and",
-    "lamps",
-]
+WORDS = re.findall(r"\w+", "the rain falls on the old town in spring while people walk home under trees and lamps")
 FAULTS = (
     Fault("rate_limit", rate=0.10, retry_after=0.2),
     Fault("server_error", rate=0.05),
