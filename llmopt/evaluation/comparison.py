@@ -55,7 +55,7 @@ class Comparison:
 
     def __str__(self) -> str:
         """Write it in one line."""
-        line = f"{self.metric}: {_signed(self.difference)}, p = {self.adjusted:.3f} over {self.difference.n} samples"
+        line = f"{self.metric}: {_signed(self.difference)}, {_chance(self.adjusted)} over {self.difference.n} samples"
         return line + (f", {self.left_out} left out" if self.left_out else "")
 
 
@@ -113,7 +113,7 @@ def comparison_table(comparisons: Mapping[str, Comparison], *, caption: str = ""
             name,
             _figure(c.candidate.value),
             _signed(c.difference),
-            f"{c.adjusted:.3f}",
+            _chance(c.adjusted).removeprefix("p = ").removeprefix("p "),
             f"{c.better}/{c.ties}/{c.worse}",
             str(c.left_out),
         ]
@@ -145,6 +145,10 @@ def _detectable(differences: Sequence[float]) -> float | None:
         return None
     middle = sum(differences) / n
     return minimum_detectable_effect(n, sum((d - middle) ** 2 for d in differences) / (n - 1))
+
+
+def _chance(p: float) -> str:
+    return "p < 0.001" if p < 0.0005 else f"p = {p:.3f}"
 
 
 def _figure(value: float | None) -> str:

@@ -17,6 +17,7 @@ from itertools import pairwise
 from .._text import words
 from ..errors import UsageError
 from ..types import Sample
+from .needs import numbered
 
 __all__ = ["Overlap", "find_duplicates", "find_leaks", "question_of"]
 
@@ -48,7 +49,7 @@ def find_duplicates(
     """Return the pairs within a set that ask nearly the same, most alike first.
 
     Args:
-        samples: The set.
+        samples: The set; a sample without an id goes by its number.
         threshold: How alike two must be, above 0 and at most 1.
         text: What is compared.
 
@@ -57,6 +58,7 @@ def find_duplicates(
         >>> [(overlap.first, overlap.second, overlap.likeness) for overlap in find_duplicates(samples)]
         [('How o', 'How O', 1.0)]
     """
+    samples = list(numbered(samples))
     found = _alike([_shingles(text(sample)) for sample in samples], _checked(threshold))
     return _sorted(Overlap(samples[i].id, samples[j].id, likeness) for i, j, likeness in found)
 
@@ -78,7 +80,7 @@ def find_leaks(
         threshold: How alike two must be, above 0 and at most 1.
         text: What is compared.
     """
-    both = [*training, *test]
+    both = [*numbered(training), *numbered(test)]
     shingles = [_shingles(text(sample)) for sample in both]
     found = _alike(shingles, _checked(threshold))
     return _sorted(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from ..errors import SampleError, UsageError
 from ..types import Sample
+from .needs import numbered
 from .overlap import find_duplicates
 
 __all__ = ["split_samples"]
@@ -24,7 +25,7 @@ def split_samples(
 
     Within that, every category is spread over the parts in the wanted shares. Where groups are large the
     shares cannot be met exactly. The order within a part is that of the samples, and each sample is in
-    exactly one part.
+    exactly one part; one without an id gets its number in the set.
 
     Args:
         samples: The samples; those with the same `group` stay together.
@@ -44,6 +45,7 @@ def split_samples(
         (6, 2)
     """
     wanted = _normal(shares)
+    samples = list(numbered(samples))
     counts = Counter(sample.id for sample in samples)
     twice = [id for id, count in counts.items() if count > 1]
     if twice:

@@ -29,6 +29,7 @@ def test_the_difference_is_paired_with_an_interval_and_a_p() -> None:
     assert found.difference.low is not None
     assert found.difference.low > 0
     assert found.p < 0.001
+    assert "p < 0.001 over 60 samples" in str(found)
     assert found.significant
     assert found.method == "permutation"
     assert found.better + found.ties + found.worse == 60

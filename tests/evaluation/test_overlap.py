@@ -71,6 +71,12 @@ def test_leaks_are_pairs_across_the_sets_only() -> None:
     assert find_leaks([], test) == find_leaks(training, []) == []
 
 
+def test_samples_without_ids_go_by_their_numbers() -> None:
+    nameless = [Sample(question="What is a cat?"), Sample(question="what is a cat")]
+    assert [(pair.first, pair.second) for pair in find_duplicates(nameless)] == [("1", "2")]
+    assert [sample.id for sample in split_samples(nameless, {"all": 1})["all"]] == ["1", "2"]
+
+
 def test_what_is_compared_can_be_chosen() -> None:
     both = [
         Sample(question="a b c", id="1", reference="same answer"),
