@@ -71,3 +71,12 @@ def test_a_ruler_of_another_text_measures_that_text() -> None:
     ruler = ruler_for("one two", None).of("one two three four")
     ruler.reach(0, 10)
     assert ruler.count(0, 18) == count_tokens("one two three four").count
+
+
+@pytest.mark.usefixtures("counting")
+@pytest.mark.parametrize("long", ["x" * 100, "zq" * 90, "字" * 80])
+def test_a_word_over_the_border_of_a_block_counts_as_it_would_alone(long: str) -> None:
+    text = f"one two three {long} four five six"
+    ruler = ruler_for(text, None)
+    ruler.reach(0, 400)
+    assert ruler.count(4, len(text) - 4) == count_tokens(text[4:-4]).count
