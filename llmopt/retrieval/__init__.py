@@ -14,6 +14,7 @@ from .hyde import HyDE
 from .maps import Contrast, Ridge, Rotation
 from .multi_query import MultiQuery
 from .parent import Parent
+from .query_writer import QueryWriter, WrittenQueries
 from .sentence_window import SentenceWindow
 from .stemming import STOP_WORDS, EnglishPlurals
 from .sub_questions import SubQuestions
@@ -43,10 +44,12 @@ __all__ = [
     "Not",
     "OneOf",
     "Parent",
+    "QueryWriter",
     "Ridge",
     "Rotation",
     "SentenceWindow",
     "SubQuestions",
+    "WrittenQueries",
     "fuse_ranks",
     "take_turns",
 ]
