@@ -220,10 +220,7 @@ def _references(record: Record, value: Json) -> tuple[str | None, list[str]]:
 
 def _metadata(record: Record, value: Json) -> dict[str, object]:
     if record.written and isinstance(value, str):
-        try:
-            value = cast(Json, json.loads(value))
-        except ValueError:
-            raise _wrong(record, "metadata", "a JSON object", value, "or use further columns") from None
+        value = _object_cell(record, value)
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -233,6 +230,18 @@ def _metadata(record: Record, value: Json) -> dict[str, object]:
     except StorageError:  # keys that begin with a dollar and are not ours
         found = value
     return cast("dict[str, object]", found) if isinstance(found, dict) else {**value}
+
+
+def _object_cell(record: Record, cell: str) -> Json:
+    """Read an object from a cell of CSV: as JSON, or as Python writes one."""
+    try:
+        return cast(Json, json.loads(cell))
+    except ValueError:
+        pass
+    try:
+        return cast(Json, ast.literal_eval(cell.strip()))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise _wrong(record, "metadata", "a JSON object", cell, "or use further columns") from None
 
 
 def _empty(value: Json) -> bool:

@@ -319,3 +319,20 @@ def test_a_judge_without_verdicts_fails_and_is_counted() -> None:
     sample = Sample(question="q", answer="a", contexts=["c"], reference="r")
     report = Evaluator([Faithfulness(FakeJudge()), ContextRecall(FakeJudge())]).run([sample])
     assert [summary.failed for summary in report.summaries()] == [1, 1]
+
+
+class Blocking(Metric):
+    """A metric in plain sync code that asks a judge."""
+
+    def __init__(self, judge: ModelJudge) -> None:
+        self.judge = judge
+
+    def measure(self, sample: Sample) -> Score:
+        return Score(float(len(self.judge.split(sample.question, sample.answer))))
+
+
+def test_a_metric_in_sync_code_is_measured_again_too() -> None:
+    model = FakeModel('{"claims": ["It rains."]}', script=["garbage", "garbage"])
+    (row,) = Evaluator([Blocking(ModelJudge(model))]).run([Sample(question="q", answer="It rains.")])
+    assert row.scores["blocking"].value == 1.0
+    assert len(model.requests) == 3

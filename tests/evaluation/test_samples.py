@@ -193,6 +193,11 @@ def test_lists_as_python_prints_them_are_read(tmp_path: Path) -> None:
     assert load_samples(path)[0].contexts == tuple(contexts)
 
 
+def test_metadata_as_python_prints_them_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "s.csv", "question,metadata\nq,\"{'language': 'en', 'n': 1}\"\n")
+    assert load_samples(path)[0].metadata == {"language": "en", "n": 1}
+
+
 def test_tabs_separate_a_tsv(tmp_path: Path) -> None:
     assert load_samples(write(tmp_path, "s.tsv", "question\tanswer\na\tb,c\n"))[0].answer == "b,c"
 
