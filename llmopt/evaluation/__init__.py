@@ -4,6 +4,7 @@ from .agreement import Confusion, roc_auc
 from .annotation import Annotation, AnnotationItem, AnnotationSet, majority
 from .annotation_files import read_annotations, write_annotation_page, write_annotation_sheet
 from .annotators import AnnotatorAgreement, annotator_agreement, krippendorff_alpha
+from .application import Application
 from .assertions import Check, Requirement, assert_evaluation, check_evaluation
 from .beir import beir_corpus
 from .calibration import Calibration
@@ -50,6 +51,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "AnswerCorrectness",
     "AnswerRelevancy",
     "Answering",
+    "Application",
     "AveragePrecision",
     "Calibration",
     "Check",
