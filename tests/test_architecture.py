@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "llmopt").rglob("*.py"))
-HEAVY = {"openai", "tiktoken", "bm25s", "jinja2", "tqdm", "tenacity", "torch", "pandas", "sentence_transformers"}
+HEAVY = {"openai", "tiktoken", "bm25s", "jinja2", "tqdm", "tenacity", "torch", "pandas", "transformers", "peft"}
 
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 40

@@ -20,6 +20,10 @@ _EXAMPLES = ("q01", "q03", "q04", "q05", "q06", "q07", "q02")
 _SHOWN = 3
 
 
+def _always(plan: str) -> bool:  # noqa: ARG001 - what is agreed to, whatever it says
+    return True
+
+
 @dataclass(frozen=True)
 class DemoOptions:
     """How the demo runs.
@@ -35,7 +39,7 @@ class DemoOptions:
     folder: Path
     model: ChatModel | None = None
     limit: int | None = None
-    agreed: Callable[[str], bool] = lambda plan: True
+    agreed: Callable[[str], bool] = _always
     progress: bool | None = None
 
 

@@ -60,7 +60,7 @@ def make_setting(
     """
     embedder, retrievers = make_retrievers(documents)
     judge: Judge = HeuristicJudge(embedder) if model is None else ModelJudge(model)
-    reader = ExtractiveReader() if model is None else model
+    reader = ExtractiveReader(embedder=embedder) if model is None else model
     base = Pipeline(model=reader, prompt=Grounded(), k=CONTEXTS)
     metrics = [
         Faithfulness(judge),

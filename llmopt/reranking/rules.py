@@ -16,7 +16,7 @@ from ..types import Hit
 
 __all__ = ["Ban", "Boost", "DropDuplicates", "NewestFirst", "Quota", "Rule", "Rules", "Threshold"]
 
-_LEAST = 0.1  # of a hit before any rule, so that the last one can still be boosted
+_LEAST = 0.1  # of a hit in a list with negative scores, so that the last one can still be boosted
 
 
 class Rule(Component, ABC):
@@ -31,8 +31,8 @@ class Rule(Component, ABC):
 class Rules(Reranker):
     """Applies rules in their order, each to the scores that the one before left.
 
-    The retriever's scores are first brought to 0.1 to 1 within the list, so that a factor means the same
-    whatever the retriever. What every rule did stands in the trace.
+    The retriever's scores are first divided by the best one (where some are negative: brought to 0.1 to 1), so
+    that a factor means the same whatever the retriever. What every rule did stands in the trace.
 
     Args:
         rules: In the order in which they apply.
@@ -182,6 +182,8 @@ class Quota(Rule):
 
 def _levelled(scores: Sequence[float]) -> list[float]:
     low, high = min(scores), max(scores)
+    if low >= 0 and high > 0:
+        return [score / high for score in scores]
     if high == low:
         return [1.0] * len(scores)
     return [_LEAST + (1 - _LEAST) * (score - low) / (high - low) for score in scores]

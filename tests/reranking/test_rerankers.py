@@ -100,7 +100,12 @@ class TestLearned(RerankerContract[Learned]):
 def test_a_hit_loses_half_its_score_per_half_life() -> None:
     hits = hits_of("a", "b", "c", date=["2026-01-01", "2026-01-31", "not a date"])
     scores = {hit.document.id: hit.score for hit in Rules([NewestFirst("date", half_life_days=30)]).rerank("q", hits)}
-    assert scores == pytest.approx({"0": 0.5, "1": 0.55, "2": 0.05})
+    assert scores == pytest.approx({"0": 0.5, "1": 0.9, "2": 0.4})
+
+
+def test_negative_scores_are_brought_to_one_scale() -> None:
+    hits = [Hit(Document(id, id), score) for id, score in (("a", 1.0), ("b", 0.0), ("c", -1.0))]
+    assert [hit.score for hit in Rules([]).rerank("q", hits)] == pytest.approx([1.0, 0.55, 0.1])
 
 
 def test_dates_may_be_text_dates_datetimes_or_seconds() -> None:
