@@ -29,7 +29,8 @@ def t_cdf(value: float, freedom: float) -> float:
     """Return the share of Student's t with that many degrees of freedom below the value."""
     if freedom > _NEARLY_NORMAL:
         return normal_cdf(value)
-    tail = 0.5 * _incomplete_beta(freedom / 2, 0.5, freedom / (freedom + value * value))
+    square = value * value
+    tail = 0.5 * _incomplete_beta(freedom / 2, 0.5, freedom / (freedom + square), square / (freedom + square))
     return 1 - tail if value > 0 else tail
 
 
@@ -56,16 +57,16 @@ def binomial_tail(count: int, n: int) -> float:
     return min(1.0, math.fsum(math.exp(log - n * math.log(2)) for log in logs))
 
 
-def _incomplete_beta(a: float, b: float, x: float) -> float:
-    """The regularised incomplete beta function (Numerical Recipes, 6.4)."""
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
+def _incomplete_beta(a: float, b: float, x: float, rest: float) -> float:
+    """The regularised incomplete beta function (Numerical Recipes, 6.4); `rest` is 1 - x without its rounding."""
+    if x <= 0 or rest <= 0:
+        return float(rest <= 0)
     front = math.exp(
-        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log1p(-rest) + b * math.log(rest)
     )  # fmt: skip
     if x < (a + 1) / (a + b + 2):
         return front * _fraction(a, b, x) / a
-    return 1 - front * _fraction(b, a, 1 - x) / b
+    return 1 - front * _fraction(b, a, rest) / b
 
 
 def _fraction(a: float, b: float, x: float) -> float:
