@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from ._arrays import map_array, read_header, save_array, write_header
 from ._masks import Masks
 from ._top import contenders, hits_at
 
-__all__ = ["Postings"]
+__all__ = ["Postings", "words_of"]
 
 _VERSION = 1
 _KIND = "BM25"
@@ -38,6 +39,15 @@ class _Engine(Protocol):
     ) -> dict[str, object]: ...
 
     def get_scores_from_ids(self, query_tokens_ids: Sequence[int]) -> Weights: ...
+
+
+# What `_text.words` finds in ASCII text, at four times the speed; a test holds the two together.
+_ASCII_WORDS = re.compile(r"[a-z0-9_]+(?:(?:'|(?<=[0-9])[.,](?=[0-9]))[a-z0-9_]+)*")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text as they are indexed."""
+    return _ASCII_WORDS.findall(text.lower()) if text.isascii() else words(text)
 
 
 class _Numbers(dict[str, int]):
@@ -78,7 +88,7 @@ class Postings:
     def of(cls, documents: Sequence[Document], stemmer: Callable[[str], str] | None, k1: float, b: float) -> Postings:
         """Index the documents by the stems of their words."""
         numbers = _Numbers(stemmer)
-        texts = [list(map(numbers.__getitem__, words(document.text))) for document in documents]
+        texts = [list(map(numbers.__getitem__, words_of(document.text))) for document in documents]
         vocabulary = numbers.vocabulary
         if not vocabulary:
             return cls(documents, vocabulary, None)

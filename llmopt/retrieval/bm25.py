@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
-from .._text import words
 from ..errors import NotReadyError, UsageError
 from ..types import Document, Hit
 from ._changes import ChangingRetriever
-from ._postings import Postings
+from ._postings import Postings, words_of
 from .stemming import STOP_WORDS, EnglishPlurals
 
 __all__ = ["BM25"]
@@ -97,6 +96,6 @@ class BM25(ChangingRetriever):
 
     def _asked(self, query: str) -> list[str]:
         stop_words = STOP_WORDS if self.stop_words is None else frozenset(self.stop_words)
-        found = words(query)
+        found = words_of(query)
         telling = [word for word in found if word not in stop_words] or found
         return telling if self.stemmer is None else [self.stemmer(word) for word in telling]

@@ -18,6 +18,7 @@ from llmopt._sync import call_sync
 from llmopt._text import words
 from llmopt.errors import StorageError, UsageError
 from llmopt.retrieval import BM25, EnglishPlurals
+from llmopt.retrieval._postings import words_of
 from llmopt.testing.contracts import IndexedRetrieverContract
 from llmopt.types import Document, Hit
 
@@ -80,6 +81,11 @@ def test_scores_are_lucenes_and_ties_stand_by_id(texts: list[str], query: str, k
     worst = min((hit.score for hit in hits), default=0)
     assert all(score <= worst * (1 + 1e-5) for id, score in expected.items() if id not in ids(hits))
     assert hits == sorted(hits, key=lambda hit: (-hit.score, hit.document.id))
+
+
+@given(text=st.text(st.characters(codec="ascii")) | st.text(st.sampled_from("aB1_'., -\n")) | st.text())
+def test_texts_are_indexed_by_the_words_that_all_of_the_library_finds(text: str) -> None:
+    assert words_of(text) == words(text)
 
 
 def test_equal_documents_stand_in_the_order_of_their_ids() -> None:
