@@ -204,19 +204,33 @@ async def gather_bounded(function: Callable[[T], Coroutine[Any, Any, R]], items:
     if limit < 1:
         raise UsageError(f"`limit` is the number of calls in flight and must be at least 1, got {limit}")
     results: dict[int, R] = {}
+    stopped: list[BaseException] = []
     numbered = enumerate(items)
-
-    async def work() -> None:
-        for number, item in numbered:
-            results[number] = await function(item)
-
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(limit):
-                group.create_task(work())
+                group.create_task(_drain(function, numbered, results, stopped))
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from errors.exceptions[0].__cause__
+    if stopped:
+        raise stopped[0]
     return [results[number] for number in range(len(results))]
+
+
+async def _drain(
+    function: Callable[[T], Coroutine[Any, Any, R]],
+    numbered: Iterator[tuple[int, T]],
+    results: dict[int, R],
+    stopped: list[BaseException],
+) -> None:
+    """Work the items off until there are none, or until one of the workers is told to leave."""
+    for number, item in numbered:
+        try:
+            results[number] = await function(item)
+        except (KeyboardInterrupt, SystemExit) as error:  # raised in a task it would end the loop itself
+            stopped.append(error)
+        if stopped:
+            return
 
 
 async def _settle(value: MaybeAwaitable[T]) -> T:

@@ -188,6 +188,16 @@ def test_gathering_draws_items_only_as_places_come_free() -> None:
     assert drawn < 20
 
 
+def test_an_exit_in_one_call_ends_the_others_and_comes_through() -> None:
+    async def leave(number: int) -> int:
+        await asyncio.sleep(0)
+        raise SystemExit(number)
+
+    with pytest.raises(SystemExit):
+        run_sync(gather_bounded, leave, [1, 2, 3], limit=2)
+    assert run_sync(native) != threading.get_ident()
+
+
 def test_a_limit_below_one_is_refused() -> None:
     async def one(number: int) -> int:
         return number

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self, final
 
 from .._sync import call, call_sync
-from ..errors import CorpusError, NotReadyError, StorageError
+from ..errors import CorpusError, NotReadyError, StorageError, UsageError
 from ..types import Document, Hit, MaybeAwaitable, Span
 from .retrieval import Retriever
 
@@ -83,15 +83,23 @@ class IndexedRetriever(Retriever, ABC):
         Raises:
             CorpusError: When there are no documents or two have the same id.
         """
-        self._documents = self._valid(documents)
-        call_sync(self.build, self._documents)
+        before, self._documents = self._documents, self._valid(documents)
+        try:
+            call_sync(self.build, self._documents)
+        except BaseException:
+            self._documents = before  # the old index is still there, and it fits the old documents only
+            raise
         return self
 
     @final
     async def aindex(self, documents: Iterable[Document]) -> Self:
         """Take these documents; the async twin of `index`."""
-        self._documents = self._valid(documents)
-        await call(self.build, self._documents)
+        before, self._documents = self._documents, self._valid(documents)
+        try:
+            await call(self.build, self._documents)
+        except BaseException:
+            self._documents = before  # the old index is still there, and it fits the old documents only
+            raise
         return self
 
     def write_state(self, folder: Path) -> None:
@@ -100,7 +108,7 @@ class IndexedRetriever(Retriever, ABC):
             return
         with (folder / "documents.jsonl").open("w", encoding="utf-8") as lines:
             for document in self._documents:
-                lines.write(json.dumps(asdict(document), ensure_ascii=False) + "\n")
+                lines.write(_line(document) + "\n")
         (folder / "index").mkdir()
         self.dump_index(folder / "index")
 
@@ -118,6 +126,16 @@ class IndexedRetriever(Retriever, ABC):
             id, count = Counter(document.id for document in found).most_common(1)[0]
             raise CorpusError(f"document ids must be unique, {id!r} comes {count} times among {len(found)} documents")
         return found
+
+
+def _line(document: Document) -> str:
+    try:
+        return json.dumps(asdict(document), ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"the document {document.id!r} cannot be saved, its metadata have no JSON form ({error}): "
+            "write dates as ISO texts and keep to texts, numbers, lists and dictionaries"
+        ) from error
 
 
 def _document(line: str) -> Document:

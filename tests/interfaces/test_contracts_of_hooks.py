@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from llmopt.interfaces import (
     Classifier,
     Embedder,
     FineTuneJob,
+    IndexedRetriever,
     Judge,
     Metric,
     PromptStrategy,
@@ -376,3 +378,25 @@ def test_training_without_examples_is_refused() -> None:
 def test_usages_add_up() -> None:
     assert Usage(1, 2, 3, 4) + Usage(10, 20, 30, 40) == Usage(11, 22, 33, 44)
     assert Usage(1, 2).total_tokens == 3
+
+
+class Picky(IndexedRetriever):
+    def build(self, documents: Sequence[Document]) -> None:
+        if any(document.id == "bad" for document in documents):
+            raise ValueError("cannot build")
+
+    def search(self, query: str, k: int) -> list[Hit]:
+        return [Hit(document, 1.0) for document in self.documents]
+
+
+def test_a_failed_index_leaves_the_old_documents() -> None:
+    retriever = Picky().index([Document("good", "text")])
+    with pytest.raises(ValueError, match="cannot build"):
+        retriever.index([Document("bad", "text")])
+    assert [found.document.id for found in retriever.retrieve("q")] == ["good"]
+
+
+def test_metadata_without_a_json_form_cannot_be_saved_and_the_document_is_named(tmp_path: Path) -> None:
+    retriever = Picky().index([Document("d7", "text", {"when": object()})])
+    with pytest.raises(UsageError, match="'d7'"):
+        retriever.save(tmp_path / "index")

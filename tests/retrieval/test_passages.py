@@ -171,7 +171,7 @@ def test_the_requests_of_a_document_begin_alike() -> None:
 def test_of_a_long_document_the_model_sees_the_surroundings_of_the_passage() -> None:
     long = Document("long", "\n".join(f"line {number}" for number in range(2000)))
     model = FakeModel("context")
-    Contextual(Lines(), BM25(), model, longest=200).index([long])
+    Contextual(Lines(), BM25(), model, concurrency=1, longest=200).index([long])
     for messages, number in zip(model.requests[::500], range(0, 2000, 500), strict=True):
         assert len(messages[-1].content) < 500
         assert messages[-1].content.count(f"line {number}\n") >= 1
