@@ -8,6 +8,7 @@ import os
 from ..errors import UsageError
 from ..interfaces import ChatModel
 from ..models import chat_model
+from ..models.pricing import DEFAULT_MODEL
 
 __all__ = ["add_model_arguments", "chosen_model"]
 
@@ -23,15 +24,15 @@ def chosen_model(arguments: argparse.Namespace) -> ChatModel | None:
     """Return the model to use, cached and limited; None: offline.
 
     Raises:
-        UsageError: When a key or an address is there and no model is named.
+        UsageError: When an address is there and no model is named.
     """
     base_url: str | None = arguments.base_url or os.environ.get("OPENAI_BASE_URL")
     name: str | None = arguments.model or os.environ.get("OPENAI_MODEL")
     if arguments.offline or not (name or base_url or os.environ.get("OPENAI_API_KEY")):
         return None
-    if not name:
+    if not name and base_url:
         raise UsageError(
-            "a key or an address of a model server is set, but no model is named: add --model NAME (or set "
-            "OPENAI_MODEL), or --offline to run without a model"
+            f"the server {base_url} is to be asked, but no model is named: add --model NAME (or set OPENAI_MODEL), or "
+            "--offline to run without a model"
         )
-    return chat_model(name, base_url=base_url)
+    return chat_model(name or DEFAULT_MODEL, base_url=base_url)

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from ..errors import UsageError
 from ..types import Usage
 
-__all__ = ["Price", "price_of"]
+__all__ = ["DEFAULT_MODEL", "Price", "price_of"]
+
+DEFAULT_MODEL = "gpt-6-luna"
+"""What the command line asks at OpenAI when no model is named; names rot, and this is the one place."""
 
 _MILLION = 1e6
 _CACHED_FROM = 1024  # OpenAI caches prompts of that many tokens and more

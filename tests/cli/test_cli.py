@@ -105,6 +105,16 @@ def test_the_demo_with_a_model_shows_the_plan_and_wants_a_yes(
     assert all(score.value is None for name, score in report.rows[0].scores.items() if name == "context_precision")
 
 
+def test_with_a_key_alone_the_usual_model_of_openai_is_planned_and_nothing_is_spent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    assert main(["demo", "--limit", "1", "--output", str(tmp_path / "out")]) == 1
+    printed = capsys.readouterr().out
+    assert "The plan, at most" in printed
+    assert "$" in printed
+
+
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--version"])
