@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -190,6 +191,11 @@ class OpenAIChat(ChatModel):
     def _learn(self, quirks: frozenset[str]) -> None:
         if not quirks <= self._quirks:
             self._quirks |= quirks
+
+    def fingerprint(self) -> str:
+        """Return the hash; an address that OPENAI_BASE_URL gives counts as if it were written down."""
+        given = self.base_url or os.environ.get("OPENAI_BASE_URL") or None
+        return super().fingerprint() if given == self.base_url else replace(self, base_url=given).fingerprint()
 
     def _connection(self) -> Connection:
         return Connection(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -154,6 +155,11 @@ class OpenAIEmbedder(Embedder):
         client = await self._clients.get(connection)
         async with asyncio.timeout(self.timeout):
             return await client.post("/embeddings", cast_to=object, body=body)
+
+    def fingerprint(self) -> str:
+        """Return the hash; an address that OPENAI_BASE_URL gives counts as if it were written down."""
+        given = self.base_url or os.environ.get("OPENAI_BASE_URL") or None
+        return super().fingerprint() if given == self.base_url else replace(self, base_url=given).fingerprint()
 
     def _connection(self) -> Connection:
         return Connection(

@@ -27,6 +27,7 @@ from llmopt.models.cached import Cached
 from llmopt.models.cached_embedder import CachedEmbedder
 from llmopt.models.completion_json import from_json, to_json
 from llmopt.models.limited import Limited
+from llmopt.models.openai_chat import OpenAIChat
 from llmopt.models.request_key import chat_key, text_keys
 from llmopt.models.retrying import Retrying
 from llmopt.models.vector_bytes import Embedded, from_bytes, to_bytes
@@ -665,3 +666,13 @@ def test_a_chat_model_and_an_embedder_may_share_a_file(path: Path) -> None:
     embedder.encode(["hi"], kind="query")
     assert model.complete("hi").cached
     assert embedder.encode(["hi"], kind="query").shape == (1, 3)
+
+
+def test_two_servers_that_the_environment_names_in_turn_do_not_share_replies(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = OpenAIChat("any")
+    plain = model.fingerprint()
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    first = model.fingerprint()
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:2/v1")
+    assert len({plain, first, model.fingerprint()}) == 3
+    assert model.fingerprint() == OpenAIChat("any", base_url="http://127.0.0.1:2/v1").fingerprint()

@@ -74,7 +74,8 @@ class Fault:
         >>> from llmopt.testing.server import FakeOpenAI
         >>> busy = Fault("rate_limit", rate=0.1, at=(2,), retry_after=2)
         >>> with FakeOpenAI(faults=[busy, Fault("stuck", path="/v1/embeddings", at=(1,))]) as server:
-        ...     pass  # talk to server.base_url
+        ...     print(server.base_url.startswith("http://127.0.0.1:"))
+        True
 
     Attributes:
         kind: See the table.
