@@ -78,19 +78,24 @@ class Pipeline(Component):
             given, lacking = ("routes", "classifier") if self.routes else ("classifier", "routes")
             raise UsageError(f"the pipeline has {given} but no {lacking}: they work together only")
 
-    def run(self, question: str) -> Answer:
+    def run(self, question: str, *, contexts: Sequence[Hit] | None = None) -> Answer:
         """Answer one question.
+
+        Args:
+            question: Any text but an empty one.
+            contexts: Answer from these, in this order, instead of searching; an empty sequence: from nothing.
+                For "what would it say if it had the right passages?".
 
         Raises:
             UsageError: When the question is empty.
             LlmoptError: When a component fails for good.
         """
-        return run_sync(self.arun, question)
+        return run_sync(self.arun, question, contexts=contexts)
 
-    async def arun(self, question: str) -> Answer:
+    async def arun(self, question: str, *, contexts: Sequence[Hit] | None = None) -> Answer:
         """Answer one question; the async twin of `run`."""
         with record("pipeline", self, _asked(question)) as recorder:
-            answer = await self._answer(question)
+            answer = await self._answer(question, contexts)
             recorder.output = answer.text
         return _accounted(answer, recorder)
 
@@ -176,8 +181,8 @@ class Pipeline(Component):
             raise UsageError("the pipeline has no job in its `tuning` slot: `pipeline.but(tuning=...)`")
         return self.but(model=await self.tuning.arun(training, validation))
 
-    async def _answer(self, question: str) -> Answer:
-        pipeline, contexts = await self._prepared(question)
+    async def _answer(self, question: str, given: Sequence[Hit] | None) -> Answer:
+        pipeline, contexts = await self._prepared(question, given)
         return await pipeline.prompt.arun(pipeline._noted_model(), question, contexts)
 
     async def _outcome(self, question: str, bar: Progress) -> Answer | Failure:
@@ -188,19 +193,27 @@ class Pipeline(Component):
         finally:
             bar.advance()
 
-    async def _prepared(self, question: str) -> tuple[Pipeline, list[Hit]]:
+    async def _prepared(self, question: str, given: Sequence[Hit] | None = None) -> tuple[Pipeline, list[Hit]]:
         """Return the pipeline that answers this question (a route or this one) and its contexts."""
+        pipeline, everywhere = await self._routed(question)
+        if given is not None:
+            return pipeline, list(given)
+        hits = await (pipeline._found_everywhere(question) if everywhere else pipeline._found(question))
+        return pipeline, await pipeline._ranked(question, hits)
+
+    async def _routed(self, question: str) -> tuple[Pipeline, bool]:
+        """Return the pipeline that answers this question, and whether it is unsure and all routes are to be searched."""
         if self.classifier is None:
-            return self, await self._ranked(question, await self._found(question))
+            return self, False
         found = await self.classifier.aclassify(question)
         if found.margin < self.margin:
             note("route", f"unsure ({found.label} leads by {found.margin:.3f}): all routes are searched")
-            return self, await self._ranked(question, await self._found_everywhere(question))
+            return self, True
         if found.label in self.routes:
             note("route", found.label)
-            return await self.routes[found.label]._prepared(question)
+            return await self.routes[found.label]._routed(question)
         note("route", f"none for {found.label}")
-        return self, await self._ranked(question, await self._found(question))
+        return self, False
 
     async def _found(self, question: str) -> list[Hit]:
         if self.retriever is None:

@@ -177,6 +177,25 @@ def test_a_label_without_a_route_falls_back_to_the_pipelines_own_retriever() -> 
     assert ids(routed.run("q?")) == ["a", "b"]
 
 
+def test_given_contexts_are_answered_from_and_nothing_is_searched() -> None:
+    retriever, model = Listed("abcdef"), FakeModel("yes [1]")
+    given = [Hit(Document("gold", "the right passage"), 1.0)]
+    answer = BASE.but(retriever=retriever, model=model).run("q?", contexts=given)
+    assert ids(answer) == ["gold"]
+    assert "the right passage" in model.requests[0][1].content
+    assert retriever.asked == []
+
+
+def test_given_no_contexts_the_model_answers_from_nothing() -> None:
+    assert ids(BASE.run("q?", contexts=[])) == []
+
+
+def test_given_contexts_still_take_the_questions_route() -> None:
+    law = FakeModel("law")
+    routed = BASE.but(classifier=Kind({"law": 0.9, "tax": 0.1}), routes={"law": BASE.but(model=law)})
+    assert routed.run("q?", contexts=[]).text == "law"
+
+
 def test_streaming_gives_pieces_and_ends_with_the_accounted_answer() -> None:
     model = FakeModel(Completion("yes [1]", Usage(7, 1, calls=1), cost=0.01))
 

@@ -1,0 +1,5 @@
+"""Why answers fail: the context or the behaviour, and what to try next."""
+
+from .finding import AXIS_OF, Axis, CategoryFailures, Cause, CauseShare, Condition, Finding, Suggestion
+
+__all__ = ["AXIS_OF", "Axis", "CategoryFailures", "Cause", "CauseShare", "Condition", "Finding", "Suggestion"]
