@@ -202,7 +202,7 @@ class Pipeline(Component):
         return pipeline, await pipeline._ranked(question, hits)
 
     async def _routed(self, question: str) -> tuple[Pipeline, bool]:
-        """Return the pipeline that answers this question, and whether it is unsure and all routes are to be searched."""
+        """Return the pipeline that answers this question, and whether it is unsure: then all routes are searched."""
         if self.classifier is None:
             return self, False
         found = await self.classifier.aclassify(question)
