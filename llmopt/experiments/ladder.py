@@ -67,6 +67,10 @@ class Ladder:
         level: The chance of keeping any useless change of the whole ladder.
         held_out: Share of the samples (or groups) kept for `confirm`, 0 to below 1.
 
+    Attributes:
+        rungs: The baseline and every step, in the order in which they were tried.
+        confirmed: What `confirm` found; None before, and again when another change was kept since.
+
     Raises:
         UsageError: When the evaluator has no such metric, or there is nothing to climb on.
 
@@ -91,6 +95,7 @@ class Ladder:
     level: float = 0.05
     held_out: float = 0.3
     rungs: list[Rung] = field(init=False, default_factory=list[Rung])
+    confirmed: Comparison | None = field(init=False, default=None)
 
     @property
     def top(self) -> Rung:
@@ -103,6 +108,11 @@ class Ladder:
         if not kept:
             raise UsageError("the ladder has not been begun: call `step`, or `begin` for the baseline alone")
         return kept[-1]
+
+    @property
+    def unseen(self) -> Sequence[Sample]:
+        """The samples that are held out for `confirm`."""
+        return self._parts()[1]
 
     def begin(self) -> Rung:
         """Evaluate the baseline; `step` does it by itself when needed."""
@@ -153,7 +163,8 @@ class Ladder:
             raise UsageError(f"there is nothing to confirm: {why}")
         before = await self.evaluator.arun(unseen, pipeline=self.baseline, title="baseline, held out")
         after = await self.evaluator.arun(unseen, pipeline=self.top.pipeline, title=f"{self.top.name}, held out")
-        return after.compare(before, self.target)
+        self.confirmed = after.compare(before, self.target)
+        return self.confirmed
 
     def table(self) -> Table:
         """Return the climb as a table: what was tried, what it scored, whether it was kept, and why."""
@@ -186,6 +197,8 @@ class Ladder:
         rung = Rung(name, change, candidate, report, comparison, Verdict("undecided", ""))
         rung = replace(rung, verdict=self._verdict(rung, comparison))
         self.rungs.append(rung)
+        if rung.verdict.decision == "keep":
+            self.confirmed = None
         return rung
 
     def _verdict(self, rung: Rung, comparison: Comparison) -> Verdict:

@@ -135,10 +135,23 @@ def test_the_top_is_confirmed_on_samples_that_no_decision_has_seen() -> None:
     climb = ladder(held_out=0.3)
     climb.step("better", model=model_right_on(0.9))
     seen = {row.sample.id for row in climb.top.report}
+    before = climb.confirmed
     found = climb.confirm()
+    assert [before, climb.confirmed] == [None, found]
+    assert {sample.id for sample in climb.unseen} == {sample.id for sample in SAMPLES} - seen
     assert 40 < found.difference.n < 80
     assert found.difference.n + len(seen) == len(SAMPLES)
     assert found.significant
+
+
+def test_a_change_kept_later_is_not_confirmed_yet() -> None:
+    climb = ladder(held_out=0.3)
+    climb.step("better", model=model_right_on(0.9))
+    found = climb.confirm()
+    climb.step("worse", model=model_right_on(0.2))
+    after_a_drop = climb.confirmed
+    climb.step("right", model=FakeModel("yes"))
+    assert [after_a_drop, climb.confirmed] == [found, None]
 
 
 def test_there_is_nothing_to_confirm_without_held_out_samples_or_a_kept_change() -> None:
