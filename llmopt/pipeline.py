@@ -12,9 +12,10 @@ from ._trace import Recorder, note, record
 from .errors import UsageError
 from .interfaces import ChatModel, Classifier, FineTuneJob, PromptStrategy, Reranker, Retriever
 from .interfaces.component import Component
+from .interfaces.planning import stand_in_hits
 from .models.noted import Noted
 from .retrieval.fusion import fuse_ranks
-from .types import Answer, AnswerDelta, Example, Failure, Hit, Message
+from .types import Answer, AnswerDelta, Example, Failure, Hit, Message, Planned, Usage
 
 __all__ = ["Pipeline"]
 
@@ -146,6 +147,19 @@ class Pipeline(Component):
         messages = (await pipeline.prompt.prepare(question)).messages(question, contexts)
         return Noted(pipeline.model, pipeline.notes).noted(messages) if pipeline.notes else messages
 
+    def plan(self, question: str) -> Sequence[Planned]:
+        """Return the calls, tokens and money that answering will take at most, repairs and retries not counted.
+
+        Nothing is asked: passages of usual length stand for what a search will find, and the route that
+        takes most calls for the one that the classifier will choose.
+        """
+        if self.classifier is None:
+            return self._planned_answer(question, [self])
+        unsure = [self, *self.routes.values()] if self.margin > 0 else [self]
+        ways = [self._planned_answer(question, unsure), *(route.plan(question) for route in self.routes.values())]
+        classified = [replace(item, what=f"pipeline: {item.what}") for item in self.classifier.plan(question)]
+        return [*classified, *max(ways, key=lambda way: sum((item.usage for item in way), Usage()).calls)]
+
     def contexts(self, question: str) -> list[Hit]:
         """Return the contexts that the question would get."""
         return run_sync(self.acontexts, question)
@@ -180,6 +194,18 @@ class Pipeline(Component):
         if self.tuning is None:
             raise UsageError("the pipeline has no job in its `tuning` slot: `pipeline.but(tuning=...)`")
         return self.but(model=await self.tuning.arun(training, validation))
+
+    def _planned_answer(self, question: str, searched: Sequence[Pipeline]) -> list[Planned]:
+        retrievers = [pipeline.retriever for pipeline in searched if pipeline.retriever is not None]
+        items = [item for retriever in retrievers for item in retriever.plan(question)]
+        if self.reranker is not None:
+            # Each retriever brings `fetch` hits; a pipeline without a reranker brings `k`.
+            found = sum(p.k if p.reranker is None else p.fetch for p in searched if p.retriever is not None)
+            items += self.reranker.plan(question, stand_in_hits(found))
+        # Notes go along with every request: they count as if each question began with them.
+        asked = f"{self.notes}\n{question}" if self.notes else question
+        items += self.prompt.plan(self.model, asked, stand_in_hits(self.k if retrievers else 0))
+        return [replace(item, what=f"pipeline: {item.what}") for item in items]
 
     async def _answer(self, question: str, given: Sequence[Hit] | None) -> Answer:
         pipeline, contexts = await self._prepared(question, given)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
-from .._tokens import count_messages
-from ..interfaces import ChatModel, Metric, PromptStrategy
-from ..types import Document, Hit, Planned, Sample, Usage
+from ..interfaces import Metric
+from ..interfaces.planning import stand_in_hits
+from ..types import Planned, Sample, Usage
 from .keeping import Keeping
 from .measuring import Answering, is_immediate
 from .needs import excused
@@ -18,8 +18,6 @@ from .table import Table
 __all__ = ["Plan", "PlanningPipeline", "plan_evaluation"]
 
 _ANSWER = "The answer is not known before the pipeline ran, so a text of usual length stands for it. " * 3
-_CONTEXT = "A passage of usual length stands for what the retriever will find, word after word after word. " * 10
-_ANSWER_TOKENS = 150
 _USUAL_CONTEXTS = 5
 
 
@@ -33,14 +31,8 @@ class PlanningPipeline(Protocol):
 
 
 @runtime_checkable
-class _Composed(Protocol):
-    """What a `Pipeline` is made of, as far as it matters here."""
-
-    @property
-    def model(self) -> ChatModel: ...
-
-    @property
-    def prompt(self) -> PromptStrategy: ...
+class _Counted(Protocol):
+    """A pipeline that says how many contexts it takes, as a `Pipeline` does."""
 
     @property
     def k(self) -> int: ...
@@ -143,21 +135,17 @@ def _add(sums: dict[str, Planned], planned: Iterable[Planned]) -> None:
 
 
 def _answering(pipeline: Answering, question: str) -> Sequence[Planned]:
-    if isinstance(pipeline, PlanningPipeline):
+    if isinstance(pipeline, PlanningPipeline) and question.strip():
         return pipeline.plan(question)
-    if not isinstance(pipeline, _Composed) or not question.strip():
-        return ()
-    hits = [Hit(Document(f"stand-in {number}", _CONTEXT), 1.0) for number in range(pipeline.k)]
-    read = count_messages(pipeline.prompt.messages(question, hits)).count
-    usage = Usage(read, _ANSWER_TOKENS, calls=1)
-    return [Planned("pipeline: answer", usage, pipeline.model.price(usage))]
+    return ()
 
 
 def _stand_in(sample: Sample, pipeline: Answering | None) -> Sample:
     if pipeline is None:
         return sample
-    contexts = pipeline.k if isinstance(pipeline, _Composed) else _USUAL_CONTEXTS
-    return replace(sample, answer=sample.reference or _ANSWER, contexts=(_CONTEXT,) * contexts)
+    count = pipeline.k if isinstance(pipeline, _Counted) else _USUAL_CONTEXTS
+    contexts = tuple(hit.document.text for hit in stand_in_hits(count))
+    return replace(sample, answer=sample.reference or _ANSWER, contexts=contexts)
 
 
 def _notes(pipeline: Answering | None) -> tuple[str, ...]:
@@ -166,6 +154,4 @@ def _notes(pipeline: Answering | None) -> tuple[str, ...]:
     notes = ["Answers and contexts are not known yet: texts of usual length stand for them."]
     if isinstance(pipeline, PlanningPipeline):
         return tuple(notes)
-    if isinstance(pipeline, _Composed):
-        return (*notes, "The pipeline is counted as one call per question; strategies that call more often take more.")
     return (*notes, "What the pipeline itself takes is not known and not counted.")

@@ -10,8 +10,10 @@ from typing import Self, final
 from .._sync import call, call_sync, gather_bounded, run_sync
 from .._trace import step
 from ..errors import ContractError, UsageError
-from ..types import Classification, MaybeAwaitable
+from ..types import Classification, MaybeAwaitable, Planned
 from .component import Component
+from .model import Embedder
+from .planning import parts_of, planned_embedding
 
 __all__ = ["Classifier", "TrainableClassifier"]
 
@@ -36,6 +38,14 @@ class Classifier(Component, ABC):
     def predict_many(self, texts: Sequence[str]) -> MaybeAwaitable[Sequence[Mapping[str, float]]]:
         """Return the scores of each text; by default one `predict` each, side by side."""
         return gather_bounded(lambda text: call(self.predict, text), texts, limit=_TEXTS_IN_FLIGHT)
+
+    def plan(self, text: str) -> Sequence[Planned]:
+        """Return what classifying a text will take at most; by default what the embedders inside take.
+
+        Override it when the classifier itself asks a model.
+        """
+        embedders = [part for part in parts_of(self) if isinstance(part, Embedder)]
+        return [planned_embedding(part, "embeddings", [text]) for part in embedders]
 
     @final
     def classify(self, text: str) -> Classification:

@@ -10,9 +10,10 @@ from typing import final
 from .._sync import run_sync
 from .._trace import record
 from ..errors import ContractError, UsageError
-from ..types import Answer, AnswerDelta, Citation, Completion, Hit, Message, Options, Step
+from ..types import Answer, AnswerDelta, Citation, Completion, Hit, Message, Options, Planned, Step
 from .component import Component
 from .model import ChatModel, content_of
+from .planning import planned_calls
 
 __all__ = ["PromptStrategy"]
 
@@ -86,6 +87,13 @@ class PromptStrategy(Component, ABC):
         """Answer with one model call; usage, cost and trace are filled in by `run`."""
         completion = await model.acomplete(self.messages(question, contexts), self.options)
         return self.answer(completion, contexts)
+
+    def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
+        """Return what answering will take at most, repairs and retries not counted; by default one call.
+
+        A strategy that asks more often overrides it together with `solve`. Pure: nothing is asked.
+        """
+        return [planned_calls(model, "answer", self.messages(question, contexts), options=self.options)]
 
     async def stream(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> AsyncIterator[AnswerDelta]:
         """Yield the answer in pieces, the last with the whole.

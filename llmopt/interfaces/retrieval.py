@@ -10,8 +10,10 @@ from typing import final
 from .._sync import call, call_sync, gather_bounded, run_sync
 from .._trace import step
 from ..errors import ContractError, UsageError
-from ..types import Document, Hit, MaybeAwaitable, Span
+from ..types import Document, Hit, MaybeAwaitable, Planned, Span
 from .component import Component
+from .model import Embedder
+from .planning import parts_of, planned_embedding
 
 __all__ = ["Chunker", "Reranker", "Retriever", "best_hits"]
 
@@ -97,6 +99,16 @@ class Retriever(Component, ABC):
         """Return the hits of each query; by default one `search` each, side by side."""
         return gather_bounded(lambda query: call(self.search, query, k), queries, limit=_QUERIES_IN_FLIGHT)
 
+    def plan(self, query: str) -> Sequence[Planned]:
+        """Return what a search will take at most; by default what the retrievers and embedders inside take.
+
+        Override it when the search itself asks a model.
+        """
+        embedders = [part for part in parts_of(self) if isinstance(part, Embedder)]
+        searches = [part.plan(query) for part in parts_of(self) if isinstance(part, Retriever)]
+        embedded = [planned_embedding(part, "embeddings", [query]) for part in embedders]
+        return [*embedded, *(item for search in searches for item in search)]
+
     @final
     def retrieve(self, query: str, *, k: int = 10) -> list[Hit]:
         """Return the best `k` hits, best first; equal scores stand in the order of their ids.
@@ -155,6 +167,14 @@ class Reranker(Component, ABC):
 
         Rules may read metadata, the earlier score and its signals.
         """
+
+    def plan(self, query: str, hits: Sequence[Hit]) -> Sequence[Planned]:
+        """Return what reranking these hits will take at most; by default what the rerankers inside take.
+
+        Override it when the reranker itself asks a model.
+        """
+        rerankers = [part for part in parts_of(self) if isinstance(part, Reranker)]
+        return [item for part in rerankers for item in part.plan(query, hits)]
 
     @final
     def rerank(self, query: str, hits: Sequence[Hit], *, k: int | None = None) -> list[Hit]:

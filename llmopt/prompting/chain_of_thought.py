@@ -9,7 +9,8 @@ from typing import Literal
 from .._trace import note
 from ..errors import ModelOutputError, UsageError
 from ..interfaces import ChatModel, PromptStrategy, content_of
-from ..types import Answer, AnswerDelta, Completion, Hit, Message
+from ..interfaces.planning import planned_times
+from ..types import Answer, AnswerDelta, Completion, Hit, Message, Planned
 from .answers import AnswerKind, read_answer
 from .marked import Marked, MarkedStream, split_at_mark
 from .thoughts import split_thoughts
@@ -104,6 +105,10 @@ class ChainOfThought(Wrapper):
         answer = self.answer(completion, contexts)
         note("reasoning", reasoning)
         return answer
+
+    def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
+        """Return one call, or two."""
+        return planned_times(self.inner.plan(model, question, contexts), self.calls)
 
     async def stream(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> AsyncIterator[AnswerDelta]:
         """Yield the final answer in pieces as soon as the reasoning is over; with two calls in one piece."""

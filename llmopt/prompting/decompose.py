@@ -13,7 +13,8 @@ from .._sync import gather_bounded
 from .._trace import note, step
 from ..errors import LlmoptError, UsageError
 from ..interfaces import ChatModel, PromptStrategy, Retriever, content_of
-from ..types import Answer, Failure, Hit, Message, Options, Outcome, Part
+from ..interfaces.planning import planned_calls, planned_times, stand_in_hits
+from ..types import Answer, Failure, Hit, Message, Options, Outcome, Part, Planned
 from .thoughts import without_thoughts
 from .wrapper import Wrapper
 
@@ -105,6 +106,15 @@ class Decompose(Wrapper):
         if not failures and all(answer.outcome == "abstained" for answer in answers):
             return Answer(answers[0].text, contexts, outcome="abstained", parts=parts)
         return await self._joined(model, question, contexts, parts)
+
+    def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
+        """Return what a question of `most` parts takes: the split, the parts, and the joining."""
+        searches = () if self.retriever is None else self.retriever.plan(question)
+        widened = [*contexts, *stand_in_hits(0 if self.retriever is None else self.k * self.most)]
+        parts = [*searches, *self.inner.plan(model, question, widened)]
+        split = planned_calls(model, "split", self.messages(question, ()), options=self._plain())
+        asked = [Message("system", _JOIN), Message("user", question)]
+        return [split, *planned_times(parts, self.most), planned_calls(model, "join", asked, options=self._plain())]
 
     async def _split(self, model: ChatModel, question: str) -> list[str]:
         with step("split", self, question) as recorder:

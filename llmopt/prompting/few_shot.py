@@ -11,8 +11,8 @@ from .._sync import call
 from .._tokens import count_messages
 from .._trace import note, step
 from ..errors import NotReadyError, UsageError
-from ..interfaces import IndexedRetriever, PromptStrategy, Reranker
-from ..types import Document, Hit, Message
+from ..interfaces import ChatModel, IndexedRetriever, PromptStrategy, Reranker
+from ..types import Document, Hit, Message, Planned
 from .shot import Shot, likeness
 from .wrapper import Wrapper, is_one_call
 
@@ -90,6 +90,15 @@ class FewShot(Wrapper):
                 shown.reverse()
             recorder.output = [shot.question for shot in shown]
         return _Shown(inner, tuple(shown))
+
+    def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
+        """Return the call with the first examples in it, and what looking the nearest ones up takes."""
+        shown = _Shown(self.inner, tuple(self._fitting(self.inner, self._fixed(question))))
+        found = [] if self.retriever is None else [*self.retriever.plan(question)]
+        if self.reranker is not None:
+            nearest = [Hit(Document(str(n), shot.question), -float(n)) for n, shot in enumerate(self.shots)]
+            found += self.reranker.plan(question, nearest[: self.count * _CANDIDATES_PER_SHOT])
+        return [*found, *shown.plan(model, question, contexts)]
 
     def __repr__(self) -> str:
         """Show the parameters, the examples by their number."""
@@ -179,6 +188,9 @@ class _Shown(Wrapper):
         at = _opening(asked)
         turns = [message for shot in self.shots for message in _turns(self.inner, shot)]
         return [*asked[:at], *turns, *asked[at:]]
+
+    def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
+        return PromptStrategy.plan(self, model, question, contexts)
 
 
 def _opening(messages: Sequence[Message]) -> int:

@@ -11,7 +11,8 @@ from .._sync import gather_bounded
 from .._trace import note, step
 from ..errors import ModelError, ModelOutputError, RequestRejectedError, UnknownModelError, UsageError
 from ..interfaces import ChatModel, PromptStrategy, content_of
-from ..types import Answer, Completion, Hit, Message, ToolCall
+from ..interfaces.planning import planned_times
+from ..types import Answer, Completion, Hit, Message, Planned, ToolCall
 from .direct import Direct
 from .tool import Observation, Tool
 from .tool_talk import NativeTalk, TextTalk, ToolTalk, Turn
@@ -83,6 +84,11 @@ class ReAct(Wrapper):
             except _NoToolsError as error:
                 note("protocol", f"text, because the server takes no tools: {error}")
         return await self._talk(TextTalk(), named, model, question, contexts)
+
+    def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
+        """Return `max_steps` calls and the fallback; what the tools themselves take is not known."""
+        turns = planned_times(self.inner.plan(model, question, contexts), self.max_steps)
+        return [*turns, *(() if self.fallback is None else self.fallback.plan(model, question, contexts))]
 
     async def _talk(
         self, talk: ToolTalk, named: Mapping[str, Tool], model: ChatModel, question: str, contexts: Sequence[Hit]

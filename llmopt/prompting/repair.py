@@ -10,7 +10,8 @@ from .._sync import call
 from .._trace import step
 from ..errors import ModelOutputError, UsageError
 from ..interfaces import ChatModel, PromptStrategy
-from ..types import Answer, Hit, MaybeAwaitable, Message
+from ..interfaces.planning import planned_times
+from ..types import Answer, Hit, MaybeAwaitable, Message, Planned
 from .wrapper import Wrapper, is_one_call
 
 __all__ = ["Repair"]
@@ -66,6 +67,10 @@ class Repair(Wrapper):
                     f"Repair: no answer of {self.tries} passed `{_name(self.check)}`; the last was "
                     f"{answer.text[:200]!r}: {error[:500]}"
                 )
+
+    def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
+        """Return what all tries take."""
+        return planned_times(self.inner.plan(model, question, contexts), self.tries)
 
     async def _ask(self, model: ChatModel, question: str, contexts: Sequence[Hit], failed: Sequence[_Try]) -> Answer:
         if not failed:

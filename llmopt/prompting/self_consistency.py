@@ -9,7 +9,8 @@ from .._sync import gather_bounded
 from .._trace import note, step
 from ..errors import ContentFilteredError, ModelOutputError, ModelRefusedError, OutputCutError, UsageError
 from ..interfaces import ChatModel, PromptStrategy
-from ..types import Answer, Hit
+from ..interfaces.planning import planned_times
+from ..types import Answer, Hit, Planned
 from .answers import AnswerKind, normalised, read_answer
 from .resampled import Resampled
 from .voting import Tally, tally
@@ -94,6 +95,10 @@ class SelfConsistency(Wrapper):
                 return self._elected(ballots, counted)
             numbers = range(len(ballots), len(ballots) + wave)
             ballots += await gather_bounded(sample, numbers, limit=wave)
+
+    def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
+        """Return what all samples take; with `early_stop` it may be less."""
+        return planned_times(self.inner.plan(model, question, contexts), self.samples)
 
     def _wave(self, counted: Tally) -> int:
         left = self.samples - counted.drawn

@@ -9,7 +9,7 @@ from .._fences import Fenced, fence_all
 from .._trace import note, step
 from ..errors import UsageError
 from ..interfaces import ChatModel, PromptStrategy
-from ..types import Answer, AnswerDelta, Citation, Completion, Hit, Message, Options
+from ..types import Answer, AnswerDelta, Citation, Completion, Hit, Message, Options, Planned
 
 __all__ = ["Steps"]
 
@@ -79,6 +79,10 @@ class Steps(PromptStrategy):
             answer = await self.steps[-1].solve(model, last, contexts)
             recorder.output = answer.text
         return answer
+
+    def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
+        """Return what all steps take."""
+        return [item for part in self._checked() for item in part.plan(model, question, contexts)]
 
     async def stream(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> AsyncIterator[AnswerDelta]:
         """Yield the last step's answer in pieces, the last with the whole."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from ..interfaces import ChatModel, PromptStrategy
-from ..types import Answer, AnswerDelta, Citation, Completion, Hit, Message, Options
+from ..types import Answer, AnswerDelta, Citation, Completion, Hit, Message, Options, Planned
 from .streaming import stream_without_thoughts
 
 __all__ = ["Wrapper", "is_one_call"]
@@ -64,6 +64,10 @@ class Wrapper(PromptStrategy):
     def answer(self, completion: Completion, contexts: Sequence[Hit]) -> Answer:
         """Make an answer of one reply as the inner strategy does."""
         return self.inner.answer(completion, contexts)
+
+    def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
+        """Return what the inner strategy takes."""
+        return self.inner.plan(model, question, contexts)
 
     async def stream(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> AsyncIterator[AnswerDelta]:
         """Yield the answer in pieces, thoughts left out; of a strategy of several calls in one piece."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from .._trace import note
 from ..errors import UsageError
 from ..interfaces import ChatModel, Reranker, content_of
-from ..types import Hit, Options
+from ..interfaces.planning import planned_calls
+from ..types import Hit, Options, Planned
 from .prompts import listwise_prompt
 
 __all__ = ["Listwise", "read_ranking", "windows_of"]
@@ -63,6 +64,13 @@ class Listwise(Reranker):
         for rank, place in enumerate(order):
             scores[place] = 1 - rank / len(hits)
         return scores
+
+    def plan(self, query: str, hits: Sequence[Hit]) -> Sequence[Planned]:
+        """Return one call per window."""
+        windows = windows_of(len(hits), self.window, self.step)
+        longest = max((hit.document.text for hit in hits), key=len, default="")
+        asked = listwise_prompt(query, [longest] * min(self.window, len(hits)))
+        return [planned_calls(self.model, "rerank", asked, calls=len(windows), options=self.options)]
 
 
 def windows_of(count: int, window: int, step: int) -> list[tuple[int, int]]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import UsageError
 from ..interfaces import Embedder, Reranker
-from ..types import Hit, Matrix
+from ..interfaces.planning import planned_embedding
+from ..types import Hit, Matrix, Planned
 
 __all__ = ["MMR", "maximal_marginal_relevance"]
 
@@ -50,6 +51,11 @@ class MMR(Reranker):
         places = np.empty(len(order))
         places[order] = 1 - np.arange(len(order)) / len(order)
         return [float(place) for place in places]
+
+    def plan(self, query: str, hits: Sequence[Hit]) -> Sequence[Planned]:
+        """Return two embedding requests, for the hits and for the query."""
+        texts = [hit.document.text for hit in hits]
+        return [planned_embedding(self.embedder, "embeddings", asked) for asked in (texts, [query])]
 
 
 def maximal_marginal_relevance(query: Matrix, rows: Matrix, *, trade_off: float) -> list[int]:

@@ -11,7 +11,8 @@ from .._sync import gather_bounded
 from .._trace import note
 from ..errors import ModelOutputError, UsageError
 from ..interfaces import ChatModel, Reranker, content_of
-from ..types import Hit, Options
+from ..interfaces.planning import planned_calls
+from ..types import Hit, Options, Planned
 from .prompts import pairwise_prompt
 
 __all__ = ["Pairwise"]
@@ -72,6 +73,14 @@ class Pairwise(Reranker):
             wins[other] += 1 - share
         note("pairs", {"compared": len(pairs) // 2, "ties": ties})
         return [*(win / max(1, count - 1) for win in wins), *(-1.0 - place for place in range(len(hits) - count))]
+
+    def plan(self, query: str, hits: Sequence[Hit]) -> Sequence[Planned]:
+        """Return two calls for every two of the first hits."""
+        count = min(self.most, len(hits))
+        longest = max((hit.document.text for hit in hits[:count]), key=len, default="")
+        asked = pairwise_prompt(query, longest, longest)
+        calls = count * (count - 1)
+        return [planned_calls(self.model, "rerank", asked, calls=calls, options=self.options, reply_tokens=10)]
 
     async def _first_is_better(self, query: str, first: Hit, second: Hit) -> bool:
         messages = pairwise_prompt(query, first.document.text, second.document.text)

@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field
 from .._sync import gather_bounded
 from ..errors import ModelOutputError
 from ..interfaces import ChatModel, Reranker, content_of
-from ..types import Completion, Hit, Options
+from ..interfaces.planning import planned_calls
+from ..types import Completion, Hit, Options, Planned
 from .prompts import graded_prompt, yes_no_prompt
 
 __all__ = ["Pointwise"]
@@ -59,6 +60,12 @@ class Pointwise(Reranker):
         """Ask about every hit."""
         ask = self._graded if self.method == "graded" else self._yes_no
         return await gather_bounded(lambda hit: ask(query, hit.document.text), hits, limit=self.concurrency)
+
+    def plan(self, query: str, hits: Sequence[Hit]) -> Sequence[Planned]:
+        """Return one call per hit."""
+        longest = max((hit.document.text for hit in hits), key=len, default="")
+        asked = graded_prompt(query, longest) if self.method == "graded" else yes_no_prompt(query, longest)
+        return [planned_calls(self.model, "rerank", asked, calls=len(hits), options=self.options, reply_tokens=10)]
 
     async def _graded(self, query: str, passage: str) -> float:
         return (await self.model.aextract(graded_prompt(query, passage), _Grade, self.options)).grade / 10

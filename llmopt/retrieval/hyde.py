@@ -12,7 +12,8 @@ from .._sync import call, gather_bounded
 from .._trace import note
 from ..errors import UsageError
 from ..interfaces import ChatModel
-from ..types import Document, Hit, Matrix, Message, Options
+from ..interfaces.planning import planned_calls, planned_embedding
+from ..types import Document, Hit, Matrix, Message, Options, Planned
 from ._composite import CompositeRetriever
 from ._rewriting import PASSING_ERRORS
 from .dense import Dense
@@ -73,6 +74,16 @@ class HyDE(CompositeRetriever):
         """Return the `k` nearest of the allowed documents."""
         return await self._found(query, k, allowed)
 
+    def plan(self, query: str) -> Sequence[Planned]:
+        """Return the calls for the answers and two embedding requests, for the query and for the answers."""
+        calls = planned_calls(
+            self.model, "hypothetical answers", _asked(query), calls=self.count, options=self.options
+        )  # fmt: skip
+        embedder = self.retriever.embedder
+        # An answer is about ten times as long as its question.
+        answers = planned_embedding(embedder, "embeddings", [query] * 10 * self.count)
+        return [calls, planned_embedding(embedder, "embeddings", [query]), answers]
+
     async def _found(self, query: str, k: int, allowed: Callable[[Document], bool] | None) -> list[Hit]:
         if self.count < 1:
             raise UsageError(f"HyDE needs at least 1 hypothetical answer, got count={self.count}")
@@ -90,7 +101,7 @@ class HyDE(CompositeRetriever):
         failures: Counter[str] = Counter()
 
         async def answer(number: int) -> str:
-            messages = [Message("system", _INSTRUCTIONS), Message("user", query)]
+            messages = _asked(query)
             # Numbered samples: a cache must not collapse them into one.
             options = replace(self.options, replicate=self.options.replicate + number)
             try:
@@ -109,6 +120,10 @@ class HyDE(CompositeRetriever):
         if failures:
             note("failed", dict(failures))
         return texts
+
+
+def _asked(query: str) -> list[Message]:
+    return [Message("system", _INSTRUCTIONS), Message("user", query)]
 
 
 def _mean(rows: Matrix) -> Matrix:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from .._trace import note
 from ..errors import UsageError
 from ..interfaces import ChatModel, Retriever
-from ..types import Hit, Options
+from ..interfaces.planning import planned_calls, planned_times
+from ..types import Hit, Message, Options, Planned
 from ._composite import CompositeRetriever
 from ._rewriting import further_queries
 from .fusion import fuse_ranks
@@ -55,6 +56,12 @@ class MultiQuery(CompositeRetriever):
     def parts(self) -> Sequence[Retriever]:
         """Return the retriever inside."""
         return (self.retriever,)
+
+    def plan(self, query: str) -> Sequence[Planned]:
+        """Return one call and as many searches as there can be queries."""
+        asked = [Message("system", _INSTRUCTIONS.format(count=self.count)), Message("user", query)]
+        call = planned_calls(self.model, "wordings", asked, options=self.options)
+        return [call, *planned_times(self.retriever.plan(query), self.count + 1)]
 
     async def search(self, query: str, k: int) -> list[Hit]:
         """Return the best `k` over all wordings.

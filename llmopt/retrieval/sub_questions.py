@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from .._trace import note
 from ..errors import UsageError
 from ..interfaces import ChatModel, Retriever
-from ..types import Hit, Options
+from ..interfaces.planning import planned_calls, planned_times
+from ..types import Hit, Message, Options, Planned
 from ._composite import CompositeRetriever
 from ._rewriting import further_queries
 from .fusion import take_turns
@@ -57,6 +58,12 @@ class SubQuestions(CompositeRetriever):
     def parts(self) -> Sequence[Retriever]:
         """Return the retriever inside."""
         return (self.retriever,)
+
+    def plan(self, query: str) -> Sequence[Planned]:
+        """Return one call and as many searches as there can be queries."""
+        asked = [Message("system", _INSTRUCTIONS.format(most=self.most)), Message("user", query)]
+        call = planned_calls(self.model, "parts of the question", asked, options=self.options)
+        return [call, *planned_times(self.retriever.plan(query), self.most + 1)]
 
     async def search(self, query: str, k: int) -> list[Hit]:
         """Return the best `k` over the question and its parts.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -12,7 +12,8 @@ from .._fences import Fenced, fence_all
 from .._json import schema_of
 from ..errors import ModelOutputError, UsageError
 from ..interfaces import ChatModel, Classifier
-from ..types import JsonSchema, Message, Options
+from ..interfaces.planning import planned_calls
+from ..types import JsonSchema, Message, Options, Planned
 
 __all__ = ["ModelClassifier"]
 
@@ -77,6 +78,10 @@ class ModelClassifier(Classifier):
         return {
             name: choice.confidence if name == choice.label else min(rest, choice.confidence) for name in self.labels
         }
+
+    def plan(self, text: str) -> Sequence[Planned]:
+        """Return one call."""
+        return [planned_calls(self.model, "classify", self._messages(text), options=self.options, reply_tokens=20)]
 
     def _schema(self) -> JsonSchema:
         body = dict(schema_of(_Choice).body)
