@@ -8,7 +8,8 @@ import json
 import re
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, cast, get_type_hints
+from types import SimpleNamespace
+from typing import Annotated, Any, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
@@ -47,13 +48,14 @@ class FunctionSignature:
         """Return the arguments, checked and converted.
 
         Args:
-            arguments: A JSON text, as a model wrote it; an empty one is no arguments.
+            arguments: A JSON text, as a model wrote it; an empty one and null are no arguments.
 
         Raises:
             ModelOutputError: When they are not JSON or do not fit; the message says what is wrong.
         """
         try:
             given: object = json.loads(arguments, strict=False) if arguments.strip() else {}
+            given = {} if given is None else given  # some servers send null for a tool without parameters
         except (ValueError, RecursionError) as error:
             raise ModelOutputError(f"the arguments are not JSON ({error}): {arguments[:200]!r}") from error
         try:
@@ -63,7 +65,8 @@ class FunctionSignature:
                 f"{'.'.join(map(str, problem['loc'])) or 'arguments'}: {problem['msg']}"
                 for problem in error.errors(include_url=False, include_input=False)[:5]
             )
-            raise ModelOutputError(f"the arguments do not fit: {wrong}. Expected: {json.dumps(self.schema)}") from error
+            expected = json.dumps(self.schema, ensure_ascii=False)
+            raise ModelOutputError(f"the arguments do not fit: {wrong}. Expected: {expected}") from error
         bound = self.signature.bind_partial()
         for number, name in enumerate(self.parameters):
             bound.arguments[name] = getattr(checked, f"argument_{number}")
@@ -94,7 +97,9 @@ def _signature_of(hashable: Hashable) -> FunctionSignature:
         if parameter.name not in hints:
             raise UsageError(f"the tool {name} does not say the type of {parameter.name!r}: annotate it")
         default: object = ... if parameter.default is inspect.Parameter.empty else parameter.default
-        field: object = Field(default, alias=parameter.name, description=described.get(parameter.name))
+        field: object = Field(default, alias=parameter.name)
+        if parameter.name in described:  # else one in the annotation itself stands
+            field = Field(default, alias=parameter.name, description=described[parameter.name])
         fields[f"argument_{number}"] = (Annotated[hints[parameter.name], field], default)
     model = _model(name, fields)
     schema = model.model_json_schema()
@@ -131,8 +136,12 @@ def _routine(function: Callable[..., object]) -> object:
 
 
 def _hints(function: Callable[..., object], name: str) -> Mapping[str, object]:
+    """Return the parameters' types; the result's is not needed and may be one that cannot be looked up."""
+    routine = inspect.unwrap(cast("Callable[..., object]", _routine(function)))
+    written = {key: value for key, value in getattr(routine, "__annotations__", {}).items() if key != "return"}
+    space: dict[str, Any] = getattr(routine, "__globals__", {})
     try:
-        return get_type_hints(_routine(function), include_extras=True)
+        return get_type_hints(SimpleNamespace(__annotations__=written), space, include_extras=True)
     except NameError as error:
         raise UsageError(f"the tool {name} has an annotation that cannot be looked up: {error}") from error
 

@@ -47,7 +47,7 @@ class Tool(Component):
         limit: Characters of a result that the model sees; the rest is cut off, with a note.
 
     Raises:
-        UsageError: On first use, when the function cannot be described.
+        UsageError: On first use, when the function cannot be described or a bound is not positive.
 
     Example:
         >>> def population(city: str, year: int = 2025) -> int:
@@ -77,9 +77,13 @@ class Tool(Component):
         """Return the tool as the model sees it.
 
         Raises:
-            UsageError: When the function cannot be described.
+            UsageError: When the function cannot be described or a bound is not positive.
         """
         found = signature_of(self.function)
+        if self.limit < 1 or (self.timeout is not None and self.timeout <= 0):
+            raise UsageError(
+                f"the tool {found.name} needs a positive `timeout` and `limit`, got {self.timeout} and {self.limit}"
+            )
         description = self.description or found.description
         if not description:
             raise UsageError(f"the tool {found.name} does not say what it does: write a docstring or a `description`")
@@ -111,12 +115,12 @@ class Tool(Component):
         try:
             async with limit:
                 result = await call(self.function, *bound.args, **bound.kwargs)
+            return Observation(self._cut(_text_of(result)))
         except TimeoutError as error:
             late = f"it did not finish within {self.timeout} seconds"
             return self._failed(late if limit.expired() else f"TimeoutError: {error}")
-        except Exception as error:  # noqa: BLE001 - whatever a tool raises, the model is told and goes on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - code that a model wrote may call exit(), too
             return self._failed(f"{type(error).__name__}: {error}")
-        return Observation(self._cut(_text_of(result)))
 
     def _failed(self, what: str) -> Observation:
         return Observation(self._cut(f"Error: {what}"), failed=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 import threading
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -124,7 +125,8 @@ def test_methods_partials_and_callable_objects_are_tools() -> None:
         ("{", "not JSON"),
         ("Rome", "not JSON"),
         ("[]", "arguments do not fit"),
-        ("null", "arguments do not fit"),
+        ("null", "city: Field required"),
+        ('"Rome"', "arguments do not fit"),
         ("", "city: Field required"),
         ('{"city": 3}', "city: Input should be a valid string"),
         ('{"city": "Rome", "town": "x"}', "town: Extra inputs are not permitted"),
@@ -151,6 +153,47 @@ def test_a_tool_that_raises_is_an_observation() -> None:
 
     seen = Tool(broken).observe("{}")
     assert (seen.text, seen.failed) == ("Error: ValueError: no such table: users", True)
+
+
+async def aexits() -> None:
+    """Leave."""
+    sys.exit(3)
+
+
+def exits() -> None:
+    """Leave, as code does that a model wrote."""
+    sys.exit(3)
+
+
+@pytest.mark.parametrize("function", [exits, aexits])
+def test_a_tool_that_wants_to_end_the_program_does_not(function: Callable[..., object]) -> None:
+    assert Tool(function).observe("{}").text == "Error: SystemExit: 3"
+
+
+def test_a_result_that_cannot_be_shown_is_an_observation() -> None:
+    class Unshowable:
+        def __repr__(self) -> str:
+            raise RuntimeError("no words")
+
+    def give() -> Unshowable:
+        """Give it."""
+        return Unshowable()
+
+    assert Tool(give).observe("{}").text == "Error: RuntimeError: no words"
+
+
+def test_what_was_expected_is_told_in_its_own_letters() -> None:
+    def search(query: Annotated[str, Field(description="\u8981\u627e\u7684\u8bcd")]) -> str:
+        """Search."""
+        return query
+
+    assert "\u8981\u627e\u7684\u8bcd" in Tool(search).observe("{}").text
+
+
+@pytest.mark.parametrize("tool", [Tool(exits, timeout=0), Tool(exits, timeout=-1.0), Tool(exits, limit=0)])
+def test_bounds_that_leave_nothing_are_refused(tool: Tool) -> None:
+    with pytest.raises(UsageError, match="positive `timeout` and `limit`"):
+        tool.observe("{}")
 
 
 def test_a_tool_that_hangs_is_cut_off() -> None:
