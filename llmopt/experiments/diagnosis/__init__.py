@@ -1,5 +1,16 @@
 """Why answers fail: the context or the behaviour, and what to try next."""
 
+from .diagnosis import Diagnosis
 from .finding import AXIS_OF, Axis, CategoryFailures, Cause, CauseShare, Condition, Finding, Suggestion
 
-__all__ = ["AXIS_OF", "Axis", "CategoryFailures", "Cause", "CauseShare", "Condition", "Finding", "Suggestion"]
+__all__ = [
+    "AXIS_OF",
+    "Axis",
+    "CategoryFailures",
+    "Cause",
+    "CauseShare",
+    "Condition",
+    "Diagnosis",
+    "Finding",
+    "Suggestion",
+]
