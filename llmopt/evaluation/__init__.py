@@ -17,6 +17,9 @@ from .faithfulness import Faithfulness
 from .format_validity import FormatValidity
 from .formulas import average_precision, claim_f, mean_relevancy, share_held
 from .function_metric import FunctionMetric, metric
+from .generated import Dropped, GeneratedSamples
+from .generation import SampleGenerator
+from .generation_prompts import QuestionKind
 from .heuristic_judge import HeuristicJudge
 from .inquiry import Inquiry, Planning
 from .judged import Judged, read_judged, scores_of, summarise_judged
@@ -38,6 +41,7 @@ from .row import ModelCall, Row, Run, Spent
 from .running import RunningSummary, summarise_rows
 from .samples import SampleFile, load_samples, read_samples, save_samples
 from .splitting import split_samples
+from .standard import standard_metrics
 from .summary import Summary
 from .table import Table, shortened
 from .utilisation import ContextUtilisation
@@ -61,11 +65,13 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "ContextPrecision",
     "ContextRecall",
     "ContextUtilisation",
+    "Dropped",
     "Evaluator",
     "ExactMatch",
     "Faithfulness",
     "FormatValidity",
     "FunctionMetric",
+    "GeneratedSamples",
     "HeuristicJudge",
     "HitRate",
     "Inquiry",
@@ -82,6 +88,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "Planning",
     "Precision",
     "Preference",
+    "QuestionKind",
     "RagasJudge",
     "Ranking",
     "Recall",
@@ -93,6 +100,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "Run",
     "RunningSummary",
     "SampleFile",
+    "SampleGenerator",
     "SemanticSimilarity",
     "Spent",
     "Summary",
@@ -124,6 +132,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "share_held",
     "shortened",
     "split_samples",
+    "standard_metrics",
     "summarise_judged",
     "summarise_rows",
     "with_holm",

@@ -15,7 +15,7 @@ from ..interfaces import Embedder, Judge, Metric
 from ..types import Need, Planned, Sample, Score, Usage, Verdict
 from .faithfulness import first_claims
 from .formulas import claim_f
-from .inquiry import Inquiry, likely_claims, planned
+from .inquiry import Inquiry, likely_claims, planned, told
 from .relevancy import Abstention
 from .tally import Tally, holds, undefined
 
@@ -95,13 +95,13 @@ class AnswerCorrectness(Metric):
                 Inquiry(
                     hook="supported",
                     statements=likely_claims(answer)[: self.max_claims],
-                    contexts=(_told(sample, reference),),
+                    contexts=(told(sample.question, reference),),
                 ),
                 Inquiry(hook="claims", question=sample.question, text=reference),
                 Inquiry(
                     hook="supported",
                     statements=likely_claims(reference)[: self.max_claims],
-                    contexts=(_told(sample, answer),),
+                    contexts=(told(sample.question, answer),),
                 ),
             ]
         return planned(self.judge, self.name, asked)
@@ -111,7 +111,7 @@ class AnswerCorrectness(Metric):
 
         async def verified(found: Sequence[str], against: str) -> list[Verdict]:
             kept = first_claims(found, self.max_claims)
-            return await self.judge.averify(kept, [_told(sample, against)]) if kept else []
+            return await self.judge.averify(kept, [told(sample.question, against)]) if kept else []
 
         async def other() -> tuple[list[Verdict], int]:
             stated = await self.judge.asplit(sample.question, reference)
@@ -191,11 +191,6 @@ class SemanticSimilarity(Metric):
             return ()
         usage = Usage(count_tokens(sample.answer).count + count_tokens(_reference(sample)).count, calls=1)
         return [Planned(f"{self.name}: embeddings", usage, self.embedder.price(usage))]
-
-
-def _told(sample: Sample, text: str) -> str:
-    """Return an answer with its question: "1867" alone supports no claim that stands alone."""
-    return f"Question: {sample.question}\nAnswer: {text}"
 
 
 def _reference(sample: Sample) -> str:

@@ -10,7 +10,7 @@ from .._text import sentences
 from ..interfaces import Judge
 from ..types import Planned
 
-__all__ = ["Hook", "Inquiry", "Planning", "likely_claims", "planned"]
+__all__ = ["Hook", "Inquiry", "Planning", "likely_claims", "planned", "told"]
 
 Hook: TypeAlias = Literal["claims", "supported", "useful", "questions", "attributed"]
 
@@ -58,3 +58,8 @@ def likely_claims(text: str) -> tuple[str, ...]:
     """Return stand-ins for the claims of a text that is not split yet: each sentence twice."""
     found = [text[span.start : span.end] for span in sentences(text)]
     return tuple(sentence for sentence in found for _ in range(_CLAIMS_PER_SENTENCE))
+
+
+def told(question: str, answer: str) -> str:
+    """Return an answer with its question: "1867" alone supports no claim that stands alone."""
+    return f"Question: {question}\nAnswer: {answer}"

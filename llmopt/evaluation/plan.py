@@ -15,7 +15,7 @@ from .needs import excused
 from .overview import money
 from .table import Table
 
-__all__ = ["Plan", "PlanningPipeline", "plan_evaluation"]
+__all__ = ["Plan", "PlanningPipeline", "add_planned", "plan_evaluation"]
 
 _ANSWER = "The answer is not known before the pipeline ran, so a text of usual length stands for it. " * 3
 _USUAL_CONTEXTS = 5
@@ -107,10 +107,10 @@ def plan_evaluation(
         kept = keeping.run_of(sample) if keeping is not None and pipeline is not None else None
         known += kept is not None
         if kept is None and pipeline is not None:
-            _add(sums, _answering(pipeline, sample.question))
+            add_planned(sums, _answering(pipeline, sample.question))
         answered = _stand_in(sample, pipeline) if kept is None else kept.into(sample)
         for metric in _missing(metrics, answered, keeping, repeats=repeats, partial=partial):
-            _add(sums, metric.plan(answered))
+            add_planned(sums, metric.plan(answered))
     return Plan(tuple(sums.values()), count, _notes(pipeline) if known < count else ())
 
 
@@ -124,7 +124,8 @@ def _missing(
                     yield metric
 
 
-def _add(sums: dict[str, Planned], planned: Iterable[Planned]) -> None:
+def add_planned(sums: dict[str, Planned], planned: Iterable[Planned]) -> None:
+    """Add what is planned to the sums by purpose, in place; an unknown price makes the sum unknown."""
     for item in planned:
         so_far = sums.get(item.what)
         if so_far is None:
