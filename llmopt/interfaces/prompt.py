@@ -9,7 +9,7 @@ from typing import final
 
 from .._sync import run_sync
 from .._trace import record
-from ..errors import ContractError, UsageError
+from ..errors import ContractError, ModelOutputError, UsageError
 from ..types import Answer, AnswerDelta, Citation, Completion, Hit, Message, Options, Planned, Step
 from .component import Component
 from .model import ChatModel, content_of
@@ -62,6 +62,11 @@ class PromptStrategy(Component, ABC):
                 no answer; there is never an empty one.
         """
         text = self.parse(content_of(completion))
+        if not text.strip():
+            raise ModelOutputError(
+                f"{type(self).__name__}: the reply holds thoughts or tool calls and no answer: "
+                f"{completion.text[-200:]!r}"
+            )
         return Answer(
             text,
             contexts,

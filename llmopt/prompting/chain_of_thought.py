@@ -124,7 +124,7 @@ class ChainOfThought(Wrapper):
                     yield AnswerDelta(piece)
                 continue
             whole = self.answer(delta.completion, contexts)
-            yield AnswerDelta(piece if final.begun else whole.text, whole)
+            yield AnswerDelta(piece if final.is_open else whole.text, whole)
 
     def _check(self) -> None:
         if not is_one_call(self.inner):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,9 +12,9 @@ from .._fences import Fenced, fence_all
 from .._sync import gather_bounded
 from .._trace import note, step
 from ..errors import LlmoptError, UsageError
-from ..interfaces import ChatModel, PromptStrategy, Retriever, content_of
+from ..interfaces import ChatModel, PromptStrategy, Retriever
 from ..interfaces.planning import planned_calls, planned_times, stand_in_hits
-from ..types import Answer, Failure, Hit, Message, Options, Outcome, Part, Planned
+from ..types import Answer, AnswerDelta, Completion, Failure, Hit, Message, Options, Part, Planned
 from .thoughts import without_thoughts
 from .wrapper import Wrapper
 
@@ -91,12 +91,46 @@ class Decompose(Wrapper):
 
     async def solve(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Answer:
         """Split, answer the parts, and put them together."""
+        contexts, last = await self._before_last(model, question, contexts)
+        if isinstance(last, Answer):
+            return last
+        with step("join" if isinstance(last, _Join) else "answer", last, question) as recorder:
+            answer = await last.solve(model, question, contexts)
+            recorder.output = answer.text
+        return answer
+
+    async def stream(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> AsyncIterator[AnswerDelta]:
+        """Yield the joined answer in pieces, the last with the whole; of one part as the inner strategy does."""
+        contexts, last = await self._before_last(model, question, contexts)
+        if isinstance(last, Answer):
+            yield AnswerDelta(last.text, last)
+            return
+        async for delta in last.stream(model, question, contexts):
+            yield delta
+
+    def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
+        """Return what a question of `most` parts takes: the split, the parts, and the joining."""
+        searches = () if self.retriever is None else self.retriever.plan(question)
+        widened = [*contexts, *stand_in_hits(0 if self.retriever is None else self.k * self.most)]
+        parts = [*searches, *self.inner.plan(model, question, widened)]
+        split = planned_calls(model, "split", self.messages(question, ()), options=_plain(self.inner))
+        asked = [Message("system", _JOIN), Message("user", question)]
+        return [
+            split,
+            *planned_times(parts, self.most),
+            planned_calls(model, "join", asked, options=_plain(self.inner)),
+        ]
+
+    async def _before_last(
+        self, model: ChatModel, question: str, contexts: Sequence[Hit]
+    ) -> tuple[Sequence[Hit], Answer | PromptStrategy]:
+        """Return the contexts with those that the parts bring, and the answer or the strategy that gives it."""
         if self.most < 1:
             raise UsageError(f"Decompose: `most` is a number of parts and must be at least 1, got {self.most}")
         questions = await self._split(model, question)
         note("parts", questions)
         if len(questions) <= 1:
-            return await self._solved(model, question, contexts)
+            return contexts, await self.inner.prepare(question)
         contexts = await self._widened(questions[: self.most], contexts)
         parts = [*await self._answered(model, questions[: self.most], contexts), *self._left_out(questions)]
         answers = [part.result for part in parts if isinstance(part.result, Answer)]
@@ -104,21 +138,12 @@ class Decompose(Wrapper):
         if not answers:
             raise failures[0].error
         if not failures and all(answer.outcome == "abstained" for answer in answers):
-            return Answer(answers[0].text, contexts, outcome="abstained", parts=parts)
-        return await self._joined(model, question, contexts, parts)
-
-    def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
-        """Return what a question of `most` parts takes: the split, the parts, and the joining."""
-        searches = () if self.retriever is None else self.retriever.plan(question)
-        widened = [*contexts, *stand_in_hits(0 if self.retriever is None else self.k * self.most)]
-        parts = [*searches, *self.inner.plan(model, question, widened)]
-        split = planned_calls(model, "split", self.messages(question, ()), options=self._plain())
-        asked = [Message("system", _JOIN), Message("user", question)]
-        return [split, *planned_times(parts, self.most), planned_calls(model, "join", asked, options=self._plain())]
+            return contexts, Answer(answers[0].text, contexts, outcome="abstained", parts=parts)
+        return contexts, _Join(self.inner, parts)
 
     async def _split(self, model: ChatModel, question: str) -> list[str]:
         with step("split", self, question) as recorder:
-            found = (await model.aextract(self.messages(question, ()), _Split, self._plain())).questions
+            found = (await model.aextract(self.messages(question, ()), _Split, _plain(self.inner))).questions
             recorder.output = questions = list(dict.fromkeys(part.strip() for part in found if part.strip()))
         return questions
 
@@ -127,10 +152,6 @@ class Decompose(Wrapper):
             f"Decompose answers at most {self.most} parts, the question has {len(questions)}: raise `most`"
         )
         return [Part(question, Failure(question, error)) for question in questions[self.most :]]
-
-    def _plain(self) -> Options:
-        """Return the inner strategy's options without the form that it wants of answers."""
-        return replace(self.inner.options, schema=None, tools=(), tool_choice=None)
 
     async def _widened(self, questions: Sequence[str], contexts: Sequence[Hit]) -> Sequence[Hit]:
         """Return the contexts with those that the parts bring, each document once."""
@@ -167,16 +188,36 @@ class Decompose(Wrapper):
     async def _solved(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Answer:
         return await (await self.inner.prepare(question)).solve(model, question, contexts)
 
-    async def _joined(self, model: ChatModel, question: str, contexts: Sequence[Hit], parts: Sequence[Part]) -> Answer:
-        with step("join", self, question) as recorder:
-            asked = [Message("system", _JOIN), Message("user", f"{_known(parts)}\n\n# Question\n{question}")]
-            text = without_thoughts(content_of(await model.acomplete(asked, self._plain()))).strip()
-            recorder.output = text
-        complete = all(isinstance(part.result, Answer) and part.result.outcome == "answered" for part in parts)
-        outcome: Outcome = "answered" if complete else "partial"
-        return Answer(
-            text, contexts, citations=self.inner.citations(text, contexts), outcome=outcome, parts=tuple(parts)
-        )
+
+@dataclass(frozen=True, repr=False)
+class _Join(Wrapper):
+    """Makes one answer of those to the parts; its citations are read as the inner strategy reads them."""
+
+    inner: PromptStrategy
+    parts: Sequence[Part]
+
+    @property
+    def options(self) -> Options:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        return _plain(self.inner)
+
+    def messages(self, question: str, contexts: Sequence[Hit]) -> Sequence[Message]:
+        return [Message("system", _JOIN), Message("user", f"{_known(self.parts)}\n\n# Question\n{question}")]
+
+    def parse(self, text: str) -> str:
+        return without_thoughts(text).strip()
+
+    def abstains(self, text: str) -> bool:
+        return False
+
+    def answer(self, completion: Completion, contexts: Sequence[Hit]) -> Answer:
+        complete = all(isinstance(part.result, Answer) and part.result.outcome == "answered" for part in self.parts)
+        joined = PromptStrategy.answer(self, completion, contexts)
+        return replace(joined, outcome="answered" if complete else "partial", parts=tuple(self.parts))
+
+
+def _plain(strategy: PromptStrategy) -> Options:
+    """Return the strategy's options without the form that it wants of answers."""
+    return replace(strategy.options, schema=None, tools=(), tool_choice=None)
 
 
 def _known(parts: Sequence[Part]) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from .quotes import without_open_quote, without_quotes
 from .thoughts import split_thoughts
 
 __all__ = ["Marked", "MarkedStream", "split_at_mark"]
@@ -34,8 +35,7 @@ def split_at_mark(text: str, mark: str) -> Marked:
     fences is quoted data and holds no mark.
     """
     thoughts = split_thoughts(text)
-    shown = _FENCED.sub(lambda match: "\x00" * len(match.group()), thoughts.rest)
-    found = list(_pattern(mark).finditer(shown))
+    found = list(_pattern(mark).finditer(without_quotes(thoughts.rest)))
     if found:
         before, final = thoughts.rest[: found[-1].start()], thoughts.rest[found[-1].end() :]
         return Marked(_joined(thoughts.reasoning, before), _bare(final), True)
@@ -46,39 +46,41 @@ def split_at_mark(text: str, mark: str) -> Marked:
 
 
 class MarkedStream:
-    """Lets only the final answer of a streamed reply through.
+    """Opens when a streamed reply comes to its final answer: a `Gate`.
 
     Args:
         mark: What the answer's line begins with.
+        unless: What must not stand before it.
 
     Attributes:
-        begun: Whether the answer has begun.
+        is_open: Whether the answer has begun.
     """
 
-    def __init__(self, mark: str) -> None:
+    def __init__(self, mark: str, unless: re.Pattern[str] | None = None) -> None:
         self._pattern = _pattern(mark)
+        self._unless = unless
         self._held = ""
         self._marked = False
-        self.begun = False
+        self.is_open = False
 
     def take(self, piece: str) -> str:
         """Return what of the answer the piece brings."""
-        if self.begun:
+        if self.is_open:
             return piece
         self._held += piece
         if not self._marked and not _ENDS_MARK.search(piece):
             return ""  # looking at all that is held for every piece would take quadratic time
-        rest = split_thoughts(self._held).rest
-        found = self._pattern.search(rest)
-        self._marked = found is not None
-        if found is None or not rest[found.end() :].strip(" *_\n"):
+        shown = split_thoughts(without_open_quote(self._held)).rest
+        found = self._pattern.search(shown)
+        if found is None or (self._unless is not None and self._unless.search(shown, 0, found.start())):
             return ""
-        self.begun = True
-        return rest[found.end() :].lstrip(" *_\n")
+        self._marked = True
+        answer = self._held[len(self._held) - len(shown) + found.end() :].lstrip(" *_\n")
+        self.is_open = bool(answer)
+        return answer
 
 
 _ENDS_MARK = re.compile("[:\uff1a>]")
-_FENCED = re.compile(r"<<<([^\n<>]{1,90})>>>\n.*?\n<<<end \1>>>", re.DOTALL)
 
 
 @lru_cache(maxsize=64)

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from .._sync import gather_bounded
-from .._trace import note, step
+from .._trace import Recorder, note, step
 from ..errors import ModelError, ModelOutputError, RequestRejectedError, UnknownModelError, UsageError
 from ..interfaces import ChatModel, PromptStrategy, content_of
 from ..interfaces.planning import planned_times
-from ..types import Answer, Completion, Hit, Message, Planned, ToolCall
+from ..types import Answer, AnswerDelta, Completion, Hit, Message, Options, Planned, ToolCall
 from .direct import Direct
 from .tool import Observation, Tool
 from .tool_talk import NativeTalk, TextTalk, ToolTalk, Turn
-from .wrapper import Wrapper, is_one_call
+from .wrapper import Wrapper, is_one_call, is_read_as_it_stands
 
 __all__ = ["ReAct"]
+
+R = TypeVar("R")
 
 _ABOUT_TOOLS = re.compile(r"\btools?\b|\btool_choice\b|function[ _-]?call", re.IGNORECASE)
 
 
-class _NoToolsError(Exception):
+class NoToolsError(Exception):
     """The server takes no tools."""
 
 
@@ -81,9 +83,31 @@ class ReAct(Wrapper):
         if self.protocol != "text":
             try:
                 return await self._talk(NativeTalk(), named, model, question, contexts)
-            except _NoToolsError as error:
+            except NoToolsError as error:
                 note("protocol", f"text, because the server takes no tools: {error}")
         return await self._talk(TextTalk(), named, model, question, contexts)
+
+    async def stream(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> AsyncIterator[AnswerDelta]:
+        """Yield the answer of the last turn in pieces, the last with the whole.
+
+        A native reply shows only at its end whether it calls tools: its first `LONGEST_PREAMBLE` characters
+        are held back until then. A model that says more before a call is heard, with a blank line behind it.
+        When the inner strategy reads replies its own way (`ChainOfThought`), the answer comes in one piece.
+        """
+        if not is_read_as_it_stands(self.inner):
+            answer = await self.solve(model, question, contexts)
+            yield AnswerDelta(answer.text, answer)
+            return
+        named = self._named()
+        talk: ToolTalk = TextTalk() if self.protocol == "text" else NativeTalk()
+        try:
+            async for delta in self._talk_in_pieces(talk, named, model, question, contexts):
+                yield delta
+            return
+        except NoToolsError as error:
+            note("protocol", f"text, because the server takes no tools: {error}")
+        async for delta in self._talk_in_pieces(TextTalk(), named, model, question, contexts):
+            yield delta
 
     def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
         """Return `max_steps` calls and the fallback; what the tools themselves take is not known."""
@@ -93,39 +117,86 @@ class ReAct(Wrapper):
     async def _talk(
         self, talk: ToolTalk, named: Mapping[str, Tool], model: ChatModel, question: str, contexts: Sequence[Hit]
     ) -> Answer:
-        specs = [tool.spec() for tool in named.values()]
-        messages = talk.opened(self.inner.messages(question, contexts), specs)
-        options = talk.options(self.options, specs)
+        messages, options = self._opened(talk, named, question, contexts)
         for number in range(1, self.max_steps + 1):
             with step(f"turn {number}", self) as recorder:
-                completion = await self._completed(model.acomplete(messages, options), talk)
-                turn = talk.read(completion)
-                if not turn.calls and not turn.problem:
+                completion = await self._heard(model.acomplete(messages, options), talk)
+                turn = self._read(completion, talk)
+                if turn.is_last:
                     recorder.output = turn.text
-                    return self.inner.answer(replace(completion, text=turn.text, tool_calls=()), contexts)
-                if turn.text:
-                    note("thought", turn.text)
-                seen = await self._seen(turn, named)
-                recorder.output = [observation.text for observation in seen]
-            messages = [*messages, *talk.told(completion, turn, seen)]
-        return await self._out_of_steps(model, question, contexts)
+                    return self._answer(completion, turn, contexts)
+                messages += talk.told(completion, turn, await self._seen(turn, named, recorder))
+        fallback = self._fallback()
+        with step("fallback", fallback, question) as recorder:
+            answer = await fallback.solve(model, question, contexts)
+            recorder.output = answer.text
+        return answer
 
-    async def _completed(self, reply: Awaitable[Completion], talk: ToolTalk) -> Completion:
-        """Return the reply, unless the server shows that it takes no tools."""
-        watched = self.protocol == "auto" and isinstance(talk, NativeTalk)
+    async def _talk_in_pieces(
+        self, talk: ToolTalk, named: Mapping[str, Tool], model: ChatModel, question: str, contexts: Sequence[Hit]
+    ) -> AsyncIterator[AnswerDelta]:
+        messages, options = self._opened(talk, named, question, contexts)
+        for number in range(1, self.max_steps + 1):
+            with step(f"turn {number}", self) as recorder:
+                gate, replies = talk.gate(), model.acomplete_stream(messages, options)
+            text, completion = "", None
+            while completion is None:
+                with recorder.resumed():  # no step stays open across a yield: the caller's would be inside it
+                    delta = await self._heard(anext(replies), talk)
+                text, completion = gate.take(delta.text), delta.completion
+                if text and completion is None:
+                    yield AnswerDelta(text)
+            with recorder.resumed():
+                turn = self._read(completion, talk)
+                if not turn.is_last:
+                    messages += talk.told(completion, turn, await self._seen(turn, named, recorder))
+            if turn.is_last:
+                recorder.output = turn.text
+                answer = self._answer(completion, turn, contexts)
+                yield AnswerDelta(text if gate.is_open else answer.text, answer)
+                return
+            if gate.is_open:
+                yield AnswerDelta(f"{text}\n\n")
+        async for piece in self._fallback().stream(model, question, contexts):
+            yield piece
+
+    def _opened(
+        self, talk: ToolTalk, named: Mapping[str, Tool], question: str, contexts: Sequence[Hit]
+    ) -> tuple[list[Message], Options]:
+        specs = [tool.spec() for tool in named.values()]
+        return talk.opened(self.inner.messages(question, contexts), specs), talk.options(self.options, specs)
+
+    async def _heard(self, reply: Awaitable[R], talk: ToolTalk) -> R:
+        """Return the reply, unless the server refuses it because of the tools."""
         try:
-            completion = await reply
+            return await reply
         except (RequestRejectedError, UnknownModelError) as error:
-            if watched and _is_about_tools(error):
-                raise _NoToolsError(str(error)) from error
+            if self._may_change(talk) and _is_about_tools(error):
+                raise NoToolsError(str(error)) from error
             raise
-        dropped = [words for words in completion.notes if "dropped" in words and re.search(r"\btools\b", words)]
-        if watched and dropped:
-            raise _NoToolsError(dropped[0])
-        content_of(completion)
-        return completion
 
-    async def _seen(self, turn: Turn, named: Mapping[str, Tool]) -> list[Observation]:
+    def _read(self, completion: Completion, talk: ToolTalk) -> Turn:
+        """Return what the model wants, unless the server has dropped the tools."""
+        dropped = [words for words in completion.notes if "dropped" in words and re.search(r"\btools\b", words)]
+        if self._may_change(talk) and dropped:
+            raise NoToolsError(dropped[0])
+        content_of(completion)
+        return talk.read(completion)
+
+    def _may_change(self, talk: ToolTalk) -> bool:
+        return self.protocol == "auto" and isinstance(talk, NativeTalk)
+
+    def _answer(self, completion: Completion, turn: Turn, contexts: Sequence[Hit]) -> Answer:
+        return self.inner.answer(replace(completion, text=turn.text, tool_calls=()), contexts)
+
+    async def _seen(self, turn: Turn, named: Mapping[str, Tool], recorder: Recorder) -> list[Observation]:
+        if turn.text:
+            note("thought", turn.text)
+        seen = await self._observed(turn, named)
+        recorder.output = [observation.text for observation in seen]
+        return seen
+
+    async def _observed(self, turn: Turn, named: Mapping[str, Tool]) -> list[Observation]:
         if turn.problem:
             return [Observation(f"Error: {turn.problem}", failed=True)]
 
@@ -139,16 +210,12 @@ class ReAct(Wrapper):
 
         return await gather_bounded(run, turn.calls, limit=len(turn.calls))
 
-    async def _out_of_steps(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Answer:
+    def _fallback(self) -> PromptStrategy:
+        after = f"no answer after {self.max_steps} steps"
         if self.fallback is None:
-            raise ModelOutputError(
-                f"ReAct: no answer after {self.max_steps} steps: raise `max_steps`, or give a `fallback` strategy"
-            )
-        note("fallback", f"no answer after {self.max_steps} steps")
-        with step("fallback", self.fallback, question) as recorder:
-            answer = await self.fallback.solve(model, question, contexts)
-            recorder.output = answer.text
-        return answer
+            raise ModelOutputError(f"ReAct: {after}: raise `max_steps`, or give a `fallback` strategy")
+        note("fallback", after)
+        return self.fallback
 
     def _named(self) -> dict[str, Tool]:
         named = {tool.spec().name: tool for tool in self.tools}

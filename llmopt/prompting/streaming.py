@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Protocol
 
 from ..types import AnswerDelta
 from .thoughts import split_thoughts
 
-__all__ = ["stream_without_thoughts"]
+__all__ = ["LONGEST_PREAMBLE", "Gate", "PastPreamble", "PastThoughts", "stream_without_thoughts"]
+
+LONGEST_PREAMBLE = 200
+"""Characters that a model may say before it calls a tool; what is longer is taken for its answer."""
 
 _TAGS = ("<think>", "<thinking>", "<thought>")
 
@@ -19,17 +23,31 @@ async def stream_without_thoughts(deltas: AsyncIterator[AnswerDelta]) -> AsyncIt
     Reasoning whose opening tag is missing cannot be told from an answer before it ends; it is in the
     pieces, but not in the whole answer of the last one.
     """
-    passage = _Passage()
+    gate = PastThoughts()
     async for delta in deltas:
-        text = passage.take(delta.text)
+        text = gate.take(delta.text)
         if delta.answer is not None:
-            yield replace(delta, text=text if passage.is_open else delta.answer.text)
+            yield replace(delta, text=text if gate.is_open else delta.answer.text)
         elif text:
             yield AnswerDelta(text)
 
 
-class _Passage:
-    """Lets a reply through once it is past its thoughts.
+class Gate(Protocol):
+    """Lets of a streamed reply only its answer through.
+
+    Attributes:
+        is_open: Whether the answer has begun.
+    """
+
+    is_open: bool
+
+    def take(self, piece: str) -> str:
+        """Return what of the answer a piece of the reply brings."""
+        ...
+
+
+class PastThoughts:
+    """Opens when a reply is past the thoughts between tags with which it may begin.
 
     Attributes:
         is_open: Whether it is.
@@ -56,3 +74,25 @@ class _Passage:
             return ""
         self.is_open = True
         return rest
+
+
+class PastPreamble:
+    """Opens when a reply, thoughts left out, is longer than what a model says before it calls a tool.
+
+    Attributes:
+        is_open: Whether it is.
+    """
+
+    def __init__(self) -> None:
+        self._past_thoughts = PastThoughts()
+        self._held = ""
+        self.is_open = False
+
+    def take(self, piece: str) -> str:
+        """Return what of the answer the piece brings."""
+        text = self._past_thoughts.take(piece)
+        if self.is_open:
+            return text
+        self._held += text
+        self.is_open = len(self._held) > LONGEST_PREAMBLE
+        return self._held if self.is_open else ""

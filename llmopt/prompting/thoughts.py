@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .quotes import without_quotes
+
 __all__ = ["Thoughts", "split_thoughts", "without_thoughts"]
 
 _OPENING = re.compile(r"\s*<(think|thinking|thought)>", re.IGNORECASE)
 _CLOSING = re.compile(r"</(?:think|thinking|thought)>", re.IGNORECASE)
+_CLOSING_ALONE = re.compile(rf"^[ \t]*{_CLOSING.pattern}|{_CLOSING.pattern}[ \t]*$", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +25,14 @@ class Thoughts:
 def split_thoughts(text: str) -> Thoughts:
     """Return the reasoning that a reply begins with, and what comes after it.
 
-    A reply may lack the opening tag, which some chat templates put into the prompt. A block that is never
-    closed is reasoning to its end: nothing was answered. Tags further on are text.
+    A reply may lack the opening tag, which some chat templates put into the prompt; the closing one must
+    then begin or end a line, lest an answer about such tags be cut. A block that is never closed is
+    reasoning to its end: nothing was answered. Tags further on are text.
     """
-    opening = _OPENING.match(text)
-    closing = _CLOSING.search(text)
-    if opening is None and (closing is None or _has_opening(text, closing.start())):
+    shown = without_quotes(text)
+    opening = _OPENING.match(shown)
+    closing = (_CLOSING_ALONE if opening is None else _CLOSING).search(shown)
+    if opening is None and (closing is None or _has_opening(shown, closing.start())):
         return Thoughts("", text)
     start = 0 if opening is None else opening.end()
     if closing is None:

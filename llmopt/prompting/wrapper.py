@@ -8,7 +8,7 @@ from ..interfaces import ChatModel, PromptStrategy
 from ..types import Answer, AnswerDelta, Citation, Completion, Hit, Message, Options, Planned
 from .streaming import stream_without_thoughts
 
-__all__ = ["Wrapper", "is_one_call"]
+__all__ = ["Wrapper", "is_one_call", "is_read_as_it_stands"]
 
 
 class Wrapper(PromptStrategy):
@@ -80,3 +80,12 @@ def is_one_call(strategy: PromptStrategy) -> bool:
     if isinstance(strategy, Wrapper):
         return strategy.one_call
     return type(strategy).solve is PromptStrategy.solve
+
+
+def is_read_as_it_stands(strategy: PromptStrategy) -> bool:
+    """Return whether the pieces of a reply to the strategy are pieces of its answer."""
+    while isinstance(strategy, Wrapper):
+        if type(strategy).answer is not Wrapper.answer or type(strategy).parse is not Wrapper.parse:
+            return False
+        strategy = strategy.inner
+    return True
