@@ -8,8 +8,12 @@ from typing import cast
 
 from ..interfaces import Component, IndexedRetriever
 from ..interfaces.config import described
+from ..pipeline import Pipeline
 
-__all__ = ["Change", "differences"]
+__all__ = ["TOGETHER", "Change", "differences"]
+
+TOGETHER: Mapping[str, tuple[str, ...]] = {"classifier": ("routes", "margin"), "reranker": ("fetch",)}
+"""Slots of a pipeline that mean nothing without another one: they come and go with it."""
 
 _SHOWN = 80
 _ABSENT = "(nothing)"
@@ -38,7 +42,9 @@ def differences(before: Component, after: Component) -> list[Change]:
     """Return what differs, each thing once, in the order of the parameters.
 
     Two components of one class are compared parameter by parameter; another class in the same place is one
-    change. Documents of retrievers count: the same retriever over other passages is a change of its own.
+    change. Documents of retrievers count: the same retriever over other passages is a change of its own. What
+    only works together comes together: a classifier with its routes and margin, a reranker with the number of
+    hits that it sees.
     """
     return _between("", before, after)
 
@@ -75,14 +81,24 @@ def _between_components(path: str, before: Component, after: Component) -> list[
     documents = _between_documents(path, before, after)
     if type(before) is not type(after):
         return [Change(path, _shown(before), _shown(after)), *documents]
-    theirs = after.params()
+    theirs, implied = after.params(), _implied(before, after)
     found = [
         change
         for name, value in before.params().items()
+        if name not in implied
         for change in _between(f"{path}.{name}" if path else name, value, theirs[name])
     ]
     inside = any(change.path.endswith(".documents") for change in found)  # parts of a hybrid share their documents
     return found if inside else [*found, *documents]
+
+
+def _implied(before: Component, after: Component) -> frozenset[str]:
+    """Return the slots that say nothing by themselves, because what they belong to comes or goes."""
+    if not (isinstance(before, Pipeline) and isinstance(after, Pipeline)):
+        return frozenset()
+    theirs, ours = before.params(), after.params()
+    changing = [slot for slot in TOGETHER if (theirs[slot] is None) != (ours[slot] is None)]
+    return frozenset(implied for slot in changing for implied in TOGETHER[slot])
 
 
 def _between_documents(path: str, before: Component, after: Component) -> list[Change]:

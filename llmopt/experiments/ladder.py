@@ -5,43 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 
-from .._stats import Estimate
 from .._sync import run_sync
 from ..errors import UsageError
 from ..evaluation import Comparison, Evaluator, Report
 from ..evaluation.table import Table
 from ..pipeline import Pipeline
 from ..types import Sample
+from .bench import Bench
 from .difference import Change, differences
-from .verdict import Limits, Verdict, decide, holm_threshold
+from .rung import Rung, rung_table
+from .variation import taken_over, varied
+from .verdict import Limits, Verdict, decide, holm_factor, holm_threshold, loss_of
 
 __all__ = ["Ladder", "Rung"]
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One step of a ladder.
-
-    Attributes:
-        name: What was tried, in the user's words.
-        change: The one thing that differs; None for the baseline.
-        pipeline: The candidate.
-        report: Its evaluation.
-        comparison: Of the target metric against what stood; None for the baseline.
-        verdict: Whether it was kept, and why.
-    """
-
-    name: str
-    change: Change | None
-    pipeline: Pipeline
-    report: Report
-    comparison: Comparison | None
-    verdict: Verdict
-
-    def score(self, target: str) -> Estimate:
-        """Return the mean of a metric with its interval."""
-        return self.report.summary(target).estimate
 
 
 @dataclass(repr=False, eq=False)
@@ -53,8 +31,9 @@ class Ladder:
     undecided, with the number of samples that would tell. A part of the samples is held out: `confirm`
     compares the top with the baseline on samples that no decision has seen.
 
-    Calls that a change does not touch cost nothing when the models and the judge come from
-    `llmopt.chat_model(..., cache=...)`.
+    Replies of models and vectors of embedders are kept while the ladder lives, for all rungs and metrics
+    together: a request that a change does not touch is not made again. With a `folder` they are on disk, with
+    every finished answer and score, and a ladder that was interrupted is taken up by running it again.
 
     Args:
         baseline: Where the climb begins.
@@ -65,7 +44,9 @@ class Ladder:
         planned: How many changes you mean to try; more is allowed and makes the tests stricter.
         least: The smallest gain worth having.
         level: The chance of keeping any useless change of the whole ladder.
-        held_out: Share of the samples (or groups) kept for `confirm`, 0 to below 1.
+        held_out: Share of the samples (or groups) kept for `confirm`, 0 to below 1. A sample stays on its
+            side when others are added.
+        folder: Where to keep what was paid for; None: nowhere.
 
     Attributes:
         rungs: The baseline and every step, in the order in which they were tried.
@@ -94,8 +75,10 @@ class Ladder:
     least: float = 0.02
     level: float = 0.05
     held_out: float = 0.3
+    folder: str | PathLike[str] | None = None
     rungs: list[Rung] = field(init=False, default_factory=list[Rung])
     confirmed: Comparison | None = field(init=False, default=None)
+    _bench: Bench | None = field(init=False, default=None)
 
     @property
     def top(self) -> Rung:
@@ -123,8 +106,10 @@ class Ladder:
         self._check()
         if not self.rungs:
             climbing, _ = self._parts()
-            report = await self.evaluator.arun(climbing, pipeline=self.baseline, title="baseline")
-            self.rungs.append(Rung("baseline", None, self.baseline, report, None, Verdict("keep", "")))
+            report = await self._report(climbing, self.baseline, "baseline")
+            missing = loss_of(report, report, self.target).why if report.summary(self.target).scored == 0 else ""
+            reason = f"no sample has a figure of {self.target}: {missing}" if missing else ""
+            self.rungs.append(Rung("baseline", None, self.baseline, report, None, Verdict("keep", reason)))
         return self.rungs[0]
 
     def step(self, name: str, **changes: object) -> Rung:
@@ -132,7 +117,8 @@ class Ladder:
 
         Args:
             name: What is tried, in your words.
-            changes: Slots of the pipeline, as for `Pipeline.but`.
+            changes: Slots of the pipeline, as for `Pipeline.but`, or parameters deep inside it by their path:
+                `**{"retriever.k1": 1.2}`.
 
         Raises:
             UsageError: When nothing changes, or more than one thing; the message names them all.
@@ -144,8 +130,19 @@ class Ladder:
         return await self._astep(name, changes)
 
     def climb(self, name: str, **changes: object) -> list[Rung]:
-        """Try several slots one after the other, a rung each, in the order in which they are given."""
-        return [self.step(f"{name}: {slot}", **{slot: value}) for slot, value in changes.items()]
+        """Try several changes one after the other, a rung each, each on top of what stands by then.
+
+        Slots come in the order in which they are given; of a slot in which several things differ, each of them
+        is tried by itself.
+
+        Raises:
+            UsageError: When nothing changes, or a part of the change cannot be made alone.
+        """
+        return run_sync(self._aclimb, name, changes)
+
+    async def aclimb(self, name: str, **changes: object) -> list[Rung]:
+        """Try several changes one after the other; the async twin of `climb`."""
+        return await self._aclimb(name, changes)
 
     def confirm(self) -> Comparison:
         """Compare the top with the baseline on the held-out samples, which no decision has seen.
@@ -161,26 +158,17 @@ class Ladder:
         if not unseen or self.top.change is None:
             why = "no samples were held out" if not unseen else "no change was kept"
             raise UsageError(f"there is nothing to confirm: {why}")
-        before = await self.evaluator.arun(unseen, pipeline=self.baseline, title="baseline, held out")
-        after = await self.evaluator.arun(unseen, pipeline=self.top.pipeline, title=f"{self.top.name}, held out")
+        before = await self._report(unseen, self.baseline, "baseline, held out")
+        after = await self._report(unseen, self.top.pipeline, f"{self.top.name}, held out")
         self.confirmed = after.compare(before, self.target)
         return self.confirmed
 
     def table(self) -> Table:
         """Return the climb as a table: what was tried, what it scored, whether it was kept, and why."""
-        rows = [
-            [
-                rung.name,
-                str(rung.score(self.target)),
-                "-" if rung.comparison is None else _signed(rung.comparison.difference),
-                _seconds(rung.report),
-                rung.verdict.decision,
-                rung.verdict.reason,
-            ]
-            for rung in self.rungs
-        ]
-        headings = ("step", self.target, "gain [95 % interval]", "s/answer", "decision", "why")
-        return Table(headings, rows, caption=f"{len(self._parts()[0])} samples, {self.planned} changes planned")
+        climbing, unseen = self._parts()
+        caption = f"{len(climbing)} samples, {len(unseen)} held out, {self.planned} changes planned"
+        notes = [f"held out, top against baseline: {self.confirmed}"] if self.confirmed else []
+        return rung_table(self.rungs, self.target, caption=caption, notes=notes)
 
     def __str__(self) -> str:
         """Draw the table."""
@@ -188,31 +176,58 @@ class Ladder:
 
     async def _astep(self, name: str, changes: dict[str, object]) -> Rung:
         await self.abegin()
+        return await self._try(name, await varied(self.top.pipeline, changes))
+
+    async def _aclimb(self, name: str, changes: dict[str, object]) -> list[Rung]:
+        await self.abegin()
+        stood = self.top.pipeline
+        goal = await varied(stood, changes)
+        found = differences(stood, goal)
+        if not found:
+            _single(found, name)
+        slots = [change.path.partition(".")[0] for change in found]
+        rungs: list[Rung] = []
+        for change, slot in zip(found, slots, strict=True):
+            whole = change if slots.count(slot) > 1 else replace(change, path=slot)
+            candidate = await taken_over(self.top.pipeline, goal, whole)
+            rungs.append(await self._try(f"{name}: {whole.path}", candidate))
+        return rungs
+
+    async def _try(self, name: str, candidate: Pipeline) -> Rung:
         stands = self.top
-        candidate = stands.pipeline.but(**changes)
         change = _single(differences(stands.pipeline, candidate), name)
         climbing, _ = self._parts()
-        report = await self.evaluator.arun(climbing, pipeline=candidate, title=name)
-        comparison = report.compare(stands.report, self.target)
-        rung = Rung(name, change, candidate, report, comparison, Verdict("undecided", ""))
-        rung = replace(rung, verdict=self._verdict(rung, comparison))
+        report = await self._report(climbing, candidate, name)
+        compared = report.compare(stands.report, self.target)
+        factor = holm_factor(self.planned, self._kept(), len(self.rungs))
+        compared = replace(compared, adjusted=min(1.0, compared.p * factor))
+        rung = Rung(name, change, candidate, report, compared, Verdict("undecided", ""))
+        rung = replace(rung, verdict=self._verdict(rung, compared, stands.report))
         self.rungs.append(rung)
         if rung.verdict.decision == "keep":
             self.confirmed = None
         return rung
 
-    def _verdict(self, rung: Rung, comparison: Comparison) -> Verdict:
-        tried = len(self.rungs)
-        kept = sum(each.verdict.decision == "keep" for each in self.rungs) - 1
-        cost = rung.report.spent().cost
+    def _verdict(self, rung: Rung, compared: Comparison, stood: Report) -> Verdict:
+        if _answers(rung.report) == _answers(stood):
+            return Verdict("drop", "no effect: every answer and its contexts are as before")
         return decide(
-            comparison,
-            threshold=holm_threshold(self.level, self.planned, kept, tried),
+            compared,
+            threshold=holm_threshold(self.level, self.planned, self._kept(), len(self.rungs)),
             least=self.least,
             limits=self.limits,
-            seconds=rung.report.latency().median,
-            dollars=None if cost is None else cost / max(1, len(rung.report)),
+            seconds=rung.seconds,
+            dollars=rung.dollars,
+            loss=loss_of(stood, rung.report, self.target),
         )
+
+    def _kept(self) -> int:
+        return sum(rung.verdict.decision == "keep" for rung in self.rungs) - 1
+
+    async def _report(self, samples: Sequence[Sample], pipeline: Pipeline, title: str) -> Report:
+        if self._bench is None:
+            self._bench = Bench(self.evaluator, self.folder)
+        return await self._bench.report(samples, pipeline, title)
 
     def _check(self) -> None:
         names = [metric.name for metric in self.evaluator.metrics]
@@ -244,19 +259,10 @@ def _single(changes: Sequence[Change], name: str) -> Change:
         listed = "; ".join(str(change) for change in changes)
         raise UsageError(
             f"the step {name!r} changes {len(changes)} things at once, so nobody could tell which helped: {listed}. "
-            "Take one step each, or `climb` to try slot by slot"
+            "Take one step each, or call `climb` with the same arguments to have them tried one after the other"
         )
     return changes[0]
 
 
-def _signed(estimate: Estimate) -> str:
-    if estimate.value is None:
-        return "-"
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:+.3f}"
-    return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
-
-
-def _seconds(report: Report) -> str:
-    median = report.latency().median
-    return "-" if median is None else f"{median:.3g}"
+def _answers(report: Report) -> list[tuple[str, Sequence[str], bool]]:
+    return [(row.sample.answer, row.sample.contexts, bool(row.run and row.run.failure)) for row in report.rows]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from .._stats import required_n
-from ..evaluation import Comparison
+from .._stats import paired_difference, required_n
+from ..evaluation import Comparison, Report
 
-__all__ = ["Limits", "Verdict", "decide", "holm_threshold", "samples_needed"]
+__all__ = ["Limits", "Loss", "Verdict", "decide", "holm_factor", "holm_threshold", "loss_of", "samples_needed"]
 
 Decision: TypeAlias = Literal["keep", "drop", "undecided"]
 
@@ -19,7 +20,7 @@ class Limits:
     """What an answer may take; None: no limit.
 
     Attributes:
-        seconds: Median wall time of an answer.
+        seconds: Median wall time of an answer, answers from a cache left out.
         dollars: Mean cost of an answer, our cache disregarded.
     """
 
@@ -34,7 +35,8 @@ class Verdict:
     Attributes:
         decision: "keep", "drop" or "undecided".
         reason: In words.
-        more: For "undecided": how many further samples would show the smallest gain worth having.
+        more: For "undecided": how many further samples would show, four times of five, a gain as large as the one
+            seen, or as the smallest worth having where that is larger; 0 where samples are not what is missing.
     """
 
     decision: Decision
@@ -46,14 +48,62 @@ class Verdict:
         return f"{self.decision}: {self.reason}" if self.reason else self.decision
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Samples that had a figure before a change and have none after it.
+
+    Attributes:
+        samples: How many.
+        gain: The mean gain if each of them scored as low as the lowest sample; a bound from below.
+        why: What is said most often of samples without a figure, or an empty string.
+    """
+
+    samples: int = 0
+    gain: float = math.inf
+    why: str = ""
+
+    def __str__(self) -> str:
+        """Write it in a few words."""
+        return f"{self.samples} samples lost" + (f" ({self.why})" if self.why else "")
+
+
+def loss_of(before: Report, after: Report, metric: str) -> Loss:
+    """Return what a change lost: such samples are in no paired comparison, and must not pass unseen."""
+    old = {row.sample.id: row.scores[metric].value for row in before.rows}
+    new = {row.sample.id: row.scores[metric].value for row in after.rows}
+    reasons = Counter(row.scores[metric].reason for row in after.rows if row.scores[metric].value is None)
+    why = min(reasons, key=lambda reason: (-reasons[reason], reason), default="")
+    known = [(first, new[id]) for id, first in old.items() if first is not None]
+    figures = [value for pair in known for value in pair if value is not None]
+    lost = sum(second is None for _, second in known)
+    if not lost:
+        return Loss(why=why)
+    lowest = min(figures)
+    gain = math.fsum((lowest if second is None else second) - first for first, second in known) / len(known)
+    return Loss(lost, gain, why)
+
+
+def holm_factor(planned: int, kept: int, tried: int) -> float:
+    """Return by what the next p-value is multiplied for all changes that are planned.
+
+    Holm's step-down over the changes that are planned: m, the planned changes not kept yet. A ladder that
+    grows beyond its plan has nothing left to spend: every further change counts twice as much as the one before.
+
+    Args:
+        planned: Changes that are planned.
+        kept: Of those before this one.
+        tried: With this one.
+    """
+    return max(1, planned - kept) * 2.0 ** max(0, tried - planned)
+
+
 def holm_threshold(level: float, planned: int, kept: int, tried: int) -> float:
     """Return the p-value below which the next change counts as better.
 
-    Holm's step-down over the changes that are planned: the threshold is `level / m`, with m the planned
-    changes not kept yet. So the chance of keeping any useless change of the whole ladder is at most
-    `level`. A ladder that grows beyond its plan gets stricter.
+    Within the plan the chance of keeping any useless change of the whole ladder is at most `level`; however
+    far a ladder grows beyond its plan, it is at most twice that.
     """
-    return level / max(1, max(planned, tried) - kept)
+    return level / holm_factor(planned, kept, tried)
 
 
 def decide(
@@ -64,6 +114,7 @@ def decide(
     limits: Limits,
     seconds: float | None,
     dollars: float | None,
+    loss: Loss = Loss(),
 ) -> Verdict:
     """Return the verdict on a change.
 
@@ -72,36 +123,61 @@ def decide(
         threshold: Of its p-value, see `holm_threshold`.
         least: The smallest gain worth having.
         limits: What an answer may take.
-        seconds: Median time of the candidate's answers; None when none was answered.
+        seconds: Median time of the candidate's answers; None when it is not known.
         dollars: Mean cost of the candidate's answers; None when a price is unknown.
+        loss: Samples that the change lost.
     """
     gain = comparison.difference
     if gain.value is None or gain.n == 0:
-        return Verdict("undecided", f"no sample has a figure of {comparison.metric} on both sides")
+        said = f": {loss.why}" if loss.why else ""
+        return Verdict("undecided", f"no sample has a figure of {comparison.metric} on both sides{said}")
     over = _over(limits, seconds, dollars)
+    lost = f"; {loss}" if loss.samples else ""
     if gain.value > 0 and comparison.p <= threshold:
-        return Verdict("drop", over) if over else Verdict("keep", f"{gain.value:+.3f}, p = {comparison.p:.2g}")
-    if comparison.better + comparison.worse == 0:
-        return Verdict("drop", "changes nothing: every sample scores as before")
-    if gain.high is not None and gain.high < least:
-        return Verdict("drop", f"does not help: at most {gain.high:+.3f}")
-    if over:
-        return Verdict("drop", over)
-    return _undecided(comparison, threshold, least)
+        return over or _kept(comparison, loss)
+    if _highest(comparison) < least:
+        return Verdict("drop", f"does not help: at most {_highest(comparison):+.3f}{lost}")
+    if over is not None and over.decision == "drop":
+        return over
+    found = _undecided(comparison, threshold, least)
+    return Verdict("undecided", f"{found.reason}{lost}", found.more)
 
 
-def _over(limits: Limits, seconds: float | None, dollars: float | None) -> str:
+def _kept(comparison: Comparison, loss: Loss) -> Verdict:
+    said = f"{comparison.difference.value:+.3f}, p = {comparison.p:.2g}"
+    if loss.gain <= 0:
+        return Verdict("undecided", f"{said} where both have a figure, which {loss} may undo: mend that first")
+    return Verdict("keep", f"{said}; {loss}" if loss.samples else said)
+
+
+def _over(limits: Limits, seconds: float | None, dollars: float | None) -> Verdict | None:
     if limits.seconds is not None and seconds is not None and seconds > limits.seconds:
-        return f"too slow: {seconds:.3g} s per answer, the limit is {limits.seconds:g} s"
+        return Verdict("drop", f"too slow: {seconds:.3g} s per answer, the limit is {limits.seconds:g} s")
     if limits.dollars is not None and dollars is None:
-        return "too dear for all we know: the price is unknown and money is limited"
+        return Verdict("drop", "too dear for all we know: the price is unknown and money is limited")
     if limits.dollars is not None and dollars is not None and dollars > limits.dollars:
-        return f"too dear: ${dollars:.5f} per answer, the limit is ${limits.dollars:g}"
-    return ""
+        return Verdict("drop", f"too dear: ${dollars:.5f} per answer, the limit is ${limits.dollars:g}")
+    if limits.seconds is not None and seconds is None:
+        return Verdict("undecided", "its time is not known: no answer is there that came from no cache")
+    return None
+
+
+def _highest(comparison: Comparison) -> float:
+    """Return the upper end of the gain's interval.
+
+    Where every sample scores as before the spread is not 0 but unknown; the interval is then that of as many
+    pairs of 0/1, which may differ in the next sample.
+    """
+    gain = comparison.difference
+    if comparison.better + comparison.worse == 0:
+        gain = paired_difference([0.0] * gain.n, [0.0] * gain.n)
+    return math.inf if gain.high is None else gain.high
 
 
 def _undecided(comparison: Comparison, threshold: float, least: float) -> Verdict:
     gain = comparison.difference
+    if comparison.better + comparison.worse == 0:
+        gain = paired_difference([0.0] * gain.n, [0.0] * gain.n)
     if gain.low is None or gain.high is None:
         return Verdict("undecided", "one sample says nothing of the spread: at least a few dozen are needed", 30)
     spread = (gain.high - gain.low) / (2 * 1.96)
