@@ -28,6 +28,7 @@ from .measuring import Answering
 from .model_judge import ModelJudge
 from .nli_judge import NLIJudge
 from .overlap import Overlap, find_duplicates, find_leaks
+from .pairwise_judge import Better, PairJudgement, PairwiseJudge, PairwiseJudgements
 from .panel import Panel
 from .plan import Plan
 from .preference import Preference, Ranking, preferences_of, rank_systems
@@ -57,6 +58,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "Answering",
     "Application",
     "AveragePrecision",
+    "Better",
     "Calibration",
     "Check",
     "ClassifierReport",
@@ -83,6 +85,9 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "NLIJudge",
     "Noise",
     "Overlap",
+    "PairJudgement",
+    "PairwiseJudge",
+    "PairwiseJudgements",
     "Panel",
     "Plan",
     "Planning",
