@@ -118,7 +118,7 @@ def test_its_word_stands_beside_peoples() -> None:
 
 def test_a_pair_whose_request_fails_is_named_and_is_no_tie() -> None:
     def said(messages: Sequence[Message]) -> Reply:
-        if "answer 3" in messages[1].content:
+        if "old answer 3" in messages[1].content:
             return "I prefer not to say"
         return json.dumps({"reason": "", "better": by_quality(*answers(messages))})
 
