@@ -1,5 +1,6 @@
 """Why answers fail: the context or the behaviour, and what to try next."""
 
+from .diagnose import adiagnose, diagnose
 from .diagnosis import Diagnosis
 from .finding import AXIS_OF, Axis, CategoryFailures, Cause, CauseShare, Condition, Finding, Suggestion
 
@@ -13,4 +14,6 @@ __all__ = [
     "Diagnosis",
     "Finding",
     "Suggestion",
+    "adiagnose",
+    "diagnose",
 ]

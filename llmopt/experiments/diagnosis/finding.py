@@ -58,7 +58,9 @@ class Finding:
         sample: As the pipeline answered it, its contexts in it.
         cause: The first cause of the tree that fits.
         reason: What was seen, in a sentence.
-        scores: The target metric under each condition, one value per repeat; None where it has no figure.
+        scores: The target metric under each condition, one value per repeat; None where it has no figure. The
+            first of "current" is the run that failed.
+        chance: How sure the cause is, 0 to 1, given the readings of this sample and of all others.
     """
 
     sample: Sample
@@ -67,6 +69,7 @@ class Finding:
     scores: Mapping[Condition, Sequence[float | None]] = field(
         default_factory=dict["Condition", "Sequence[float | None]"]
     )
+    chance: float = 1.0
 
     @property
     def axis(self) -> Axis:
@@ -81,9 +84,10 @@ class CauseShare:
     Attributes:
         cause: The cause.
         count: Failed samples with it.
-        share: Of all samples, with its 95 % interval.
+        share: Of all samples, with its 95 % interval: inferred from all readings, so that it may differ a
+            little from `count`, which only takes each sample's likeliest cause.
         gain: How much the target metric's mean over all samples would rise if every sample with this cause
-            became right, with its 95 % interval.
+            became as right as those that pass, with its 95 % interval.
     """
 
     cause: Cause

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -10,10 +11,18 @@ from .finding import Cause
 __all__ = ["Fault", "Observed", "Place", "Right", "Ruling", "cause_of"]
 
 Place: TypeAlias = Literal[
-    "missing from corpus", "cut by chunking", "not fetched", "ranked below k", "in the prompt", "unknown"
+    "missing from corpus", "cut by chunking", "not fetched", "ranked below k", "in the prompt", "lost", "unknown"
 ]
+"""How far the gold passage came; "lost": not into the prompt, and nobody can tell how."""
 Fault: TypeAlias = Literal["", "format", "instruction", "refusal"]
 
+_LOST: Mapping[Place, Cause] = {
+    "missing from corpus": "missing from corpus",
+    "cut by chunking": "cut by chunking",
+    "not fetched": "not fetched",
+    "ranked below k": "ranked below k",
+    "in the prompt": "drowned",
+}
 _FORMAT_ERRORS = ("ModelOutputError",)
 _REFUSAL_ERRORS = ("ModelRefusedError", "ContentFilteredError")
 
@@ -47,6 +56,7 @@ class Observed:
         supported: Whether the answer, the same with the gold passages, is supported by the contexts.
         answerable: Whether the corpus holds the answer; None when nobody said.
         gold_reason: Why the pipeline could not be given the gold passages; empty when it could.
+        guessed: Whether passages that share the reference's words stood in for the gold ones.
     """
 
     failure: str = ""
@@ -57,6 +67,7 @@ class Observed:
     supported: bool = False
     answerable: bool | None = None
     gold_reason: str = ""
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +98,9 @@ def cause_of(right: Right, seen: Observed) -> Ruling:
         return _unanswerable(seen)
     if right.none:
         return Ruling("distracting", "right without contexts, wrong with those that it gets")
-    if right.gold is None:
-        return _without_gold(seen)
-    return _context(seen) if right.gold else _behaviour(seen)
+    if right.gold:
+        return _context(seen)
+    return _without_gold(seen) if right.gold is None or seen.guessed else _behaviour(seen)
 
 
 def _broken(failure: str) -> Ruling:
@@ -110,11 +121,12 @@ def _unanswerable(seen: Observed) -> Ruling:
 
 def _context(seen: Observed) -> Ruling:
     beginning = "right with the gold passages, wrong now"
-    if seen.place == "unknown":
+    cause = _LOST.get(seen.place)
+    if seen.guessed or cause is None:
         return Ruling("context, place unknown", _joined(beginning, seen.where))
-    if seen.place == "in the prompt":
-        return Ruling("drowned", _joined(f"{beginning}, though the gold passage is in the prompt", seen.where))
-    return Ruling(seen.place, _joined(beginning, seen.where))
+    if cause == "drowned":
+        return Ruling(cause, f"{beginning}, though the gold passage is in the prompt")
+    return Ruling(cause, _joined(beginning, seen.where))
 
 
 def _behaviour(seen: Observed) -> Ruling:
@@ -133,6 +145,8 @@ def _behaviour(seen: Observed) -> Ruling:
 def _without_gold(seen: Observed) -> Ruling:
     if seen.fault == "format":
         return Ruling("format", seen.fault_reason)
+    if seen.place == "missing from corpus":
+        return Ruling("missing from corpus", _joined(seen.where, "it could not be tried with the passage"))
     if seen.place not in {"in the prompt", "unknown"}:
         reason = _joined("the gold passage was not in the prompt", seen.where)
         return Ruling("context, place unknown", f"{reason}; whether it would have helped is not known")
