@@ -6,6 +6,7 @@ from .examples import example_record, iterate_examples, read_examples, write_exa
 from .few_shot_distil import FewShotDistil
 from .local_chat import LocalChat
 from .lora import LoRAFineTune
+from .losses import LossPoint, draw_losses
 from .openai import OpenAIFineTune
 from .openai_api import JobEvent
 from .preflight import Preflight
@@ -15,7 +16,6 @@ from .rules import RULES, Rule
 from .shapes import Shape, shape_of
 from .split import Split, split_examples
 from .traces import example_of_trace, examples_from_samples, examples_from_traces
-from .training import LossPoint
 from .with_shots import WithShots
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "WithShots",
     "check_file",
     "default_epochs",
+    "draw_losses",
     "example_of_trace",
     "example_record",
     "examples_from_samples",

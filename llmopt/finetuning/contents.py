@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .._text import words
 from .._tokens import count_messages
+from .leaks import Questions
 from .raw import Record, as_list, as_record, content_text
 from .report import AnswerShare, Finding, Lengths
 from .similar import Shingles, near_pairs, shingles
@@ -99,8 +99,7 @@ class Contents:
         self._answers: dict[int, tuple[int, int]] = {}
         self._near: list[tuple[int, Shingles]] = []
         self._repeated: Counter[str] = Counter()
-        self._others = {name: list(questions) for name, questions in others.items()}
-        self._keys = {_key(text): name for name, texts in self._others.items() for text in texts}
+        self._others = Questions(others, inside=["evaluation"])
         self._sample: list[tuple[int, Record]] = []
         self._random = random.Random(0)
         self._seen = 0
@@ -123,10 +122,23 @@ class Contents:
         answer, at = self._answers.setdefault(hash((said.system, said.asked)), (hash(said.answer), line))
         if at != line and answer != hash(said.answer) and said.asked.strip():
             yield Finding.of("conflict", line, f"it gives another answer to the question of line {at}")
-        if self._keys and (name := self._keys.get(_key(said.asked))) is not None:
-            yield Finding.of("leak", line, f"its question is in the {name} set, too")
+        leak = self._leak(line, said)
+        if leak is not None:
+            yield leak
         elif len(self._near) < NEAR_LIMIT:
-            self._near.append((line, shingles(f"{said.asked}\n{said.answer}" if not self._keys else said.asked)))
+            self._near.append((line, shingles(said.asked if self._others.known else f"{said.asked}\n{said.answer}")))
+
+    def _leak(self, line: int, said: Taught) -> Finding | None:
+        if not self._others.known:
+            return None
+        asked = self._others.asked_in(said.asked)
+        if asked is not None and asked.place != "inside":
+            how = "is" if asked.place == "whole" else "stands at an end of its prompt and is"
+            return Finding.of("leak", line, f"the question {asked.question[:60]!r} {how} in the {asked.name} set, too")
+        held = asked or (self._others.asked_in(said.system) if said.system else None)
+        if held is None:
+            return None
+        return Finding.of("near-leak", line, f"its prompt holds {held.question[:60]!r} of the {held.name} set")
 
     def _keep_sample(self, record: Record, size: int) -> None:
         if len(self._sample) < _SAMPLED:
@@ -136,7 +148,7 @@ class Contents:
 
     def finish(self) -> Iterator[Finding]:
         """Yield what only the whole set shows."""
-        if self._keys:
+        if self._others.known:
             yield from self._near_leaks()
         else:
             for near in near_pairs([found for _, found in self._near], _NEAR):
@@ -151,13 +163,14 @@ class Contents:
                 )
 
     def _near_leaks(self) -> Iterator[Finding]:
-        named = [(name, text) for name, texts in self._others.items() for text in texts][:NEAR_LIMIT]
-        pool = [shingles(text) for _, text in named]
+        named = self._others.known[:NEAR_LIMIT]
+        pool = [shingles(known.question) for known in named]
         for near in near_pairs([*pool, *(found for _, found in self._near)], _NEAR_LEAK):
             if near.first < len(pool) <= near.second:
-                name, text = named[near.first]
+                known = named[near.first]
                 line = self._near[near.second - len(pool)][0]
-                yield Finding.of("near-leak", line, f"its question is near one of the {name} set ({text[:60]!r})")
+                what = f"its question is near one of the {known.name} set ({known.question[:60]!r})"
+                yield Finding.of("near-leak", line, what)
 
     def answers(self) -> list[AnswerShare]:
         """Return the short answers that come more than once, the most frequent first."""
@@ -184,7 +197,3 @@ class Contents:
             total = round(total * self._bytes / max(1, sum(size for size, _ in self._sample)))
         lengths = Lengths(counts[len(counts) // 2], counts[int(0.95 * (len(counts) - 1))], counts[-1])
         return Tokens(total, lengths, whole and all(exact for _, exact in counted))
-
-
-def _key(text: str) -> int:
-    return hash(" ".join(words(text)))

@@ -20,8 +20,9 @@ from .encoding import encode_chat
 from .examples import example_record
 from .extras import load_extra, quiet_transformers
 from .local_chat import LocalChat, best_device, load_causal_model, load_tokenizer
+from .losses import LossPoint
 from .raw import Record, as_list, as_record, as_text
-from .training import LossPoint, Plan, Trainer
+from .training import Plan, Trainer
 
 __all__ = ["LoRAFineTune"]
 

@@ -14,7 +14,8 @@ from ..interfaces import ChatModel, FineTuneJob
 from ..types import Example, JobState, JobStatus
 from .examples import write_examples
 from .journal import Journal, digest_of
-from .openai_api import Api, JobEvent, LostConnectionError, event_of
+from .losses import LossPoint
+from .openai_api import Api, JobEvent, LostConnectionError, event_of, losses_of
 from .preflight import Hyperparameters, Preflight, preflight_of
 from .raw import Record, as_list, as_record, as_text
 
@@ -187,6 +188,10 @@ class OpenAIFineTune(FineTuneJob):
                 if not page.get("has_more") or not last:
                     return sorted(found, key=lambda event: event.created_at)
                 after = f"&after={last}"
+
+    def losses(self, job_id: str) -> list[LossPoint]:
+        """Return the losses that the provider told of the job, by step."""
+        return losses_of(self.events(job_id))
 
     def submitted(self) -> list[str]:
         """Return the ids of the jobs that are written in `folder`, the newest last, for `attach`."""

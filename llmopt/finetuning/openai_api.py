@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from ..errors import CredentialsError, LlmoptError, ModelUnavailableError, QuotaError, RateLimitError, TuningError
+from .losses import LossPoint
 from .raw import Record, as_record, as_text
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
 
-__all__ = ["Api", "JobEvent", "LostConnectionError", "event_of"]
+__all__ = ["Api", "JobEvent", "LostConnectionError", "event_of", "losses_of"]
 
 _OPENAI = "https://api.openai.com/v1"
 _UPLOAD_TRIES = 3
@@ -55,6 +56,17 @@ def event_of(record: Record) -> JobEvent:
     metrics = {key: float(value) for key, value in data.items() if isinstance(value, int | float)}
     seconds = int(created) if isinstance(created, int | float) else 0
     return JobEvent(seconds, as_text(record.get("level")), as_text(record.get("message")), metrics)
+
+
+def losses_of(events: Sequence[JobEvent]) -> list[LossPoint]:
+    """Return the losses that a job's events tell, by step; the validation loss is `full_valid_loss` where told."""
+    points: dict[int, LossPoint] = {}
+    for event in events:
+        step, loss = event.metrics.get("step"), event.metrics.get("train_loss")
+        if step is not None and loss is not None:
+            held = event.metrics.get("full_valid_loss", event.metrics.get("valid_loss"))
+            points[int(step)] = LossPoint(int(step), loss, held)
+    return [points[step] for step in sorted(points)]
 
 
 class Api:

@@ -13,17 +13,9 @@ from .._progress import Progress
 from ..errors import StorageError, TuningError
 from .encoding import Encoded
 from .extras import load_extra
+from .losses import LossPoint
 
-__all__ = ["LossPoint", "Plan", "Trainer"]
-
-
-@dataclass(frozen=True, slots=True)
-class LossPoint:
-    """The losses after so many steps: of the training since the last point, and of the validation set."""
-
-    step: int
-    training: float
-    validation: float | None
+__all__ = ["Plan", "Trainer"]
 
 
 @dataclass(frozen=True, slots=True)
