@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from .._sync import run_sync
 from ..errors import UsageError
-from ..evaluation import Comparison, Evaluator
+from ..evaluation import Comparison, Evaluator, Report
 from ..evaluation.table import Table
 from ..pipeline import Pipeline
 from ..types import Sample
 
-__all__ = ["Entrant", "Race", "RaceResult"]
+__all__ = ["BASELINE", "Entrant", "Race", "RaceResult", "runs_of"]
 
 BASELINE = "baseline"
 
@@ -39,6 +39,11 @@ class Entrant:
     def mean(self) -> float:
         """Points per sample; 0 before the first one."""
         return self.points / self.samples if self.samples else 0.0
+
+    def plus(self, report: Report, target: str) -> Entrant:
+        """Return the entrant with the scores of a further report."""
+        points = sum(row.scores[target].value or 0.0 for row in report.rows)
+        return replace(self, points=self.points + points, samples=self.samples + len(report.rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,27 +128,55 @@ class Race:
     ) -> RaceResult:
         """Race the candidates against each other and the baseline; the async twin of `run`."""
         racing, unseen = self.parts(samples)
-        self._check(candidates, racing, unseen)
-        entrants = [Entrant(BASELINE, baseline), *(Entrant(name, each) for name, each in candidates.items())]
-        done, alive, at, size = list[Entrant](), entrants, 0, self.batch
+        self.check(candidates, racing, unseen)
+        others = [Entrant(name, each) for name, each in candidates.items()]
+        allowed = None if self.budget is None else self.budget - 2 * len(unseen)
+        ranked = await self.aheats(Entrant(BASELINE, baseline), others, racing, runs=allowed)
+        leader = max(ranked[-1], ranked[0], key=lambda entrant: entrant.mean)  # the baseline wins a tie
+        return await self.aproved(baseline, leader, ranked, unseen)
+
+    async def aheats(
+        self, first: Entrant, others: Sequence[Entrant], samples: Sequence[Sample], *, runs: int | None = None
+    ) -> list[Entrant]:
+        """Run the rounds and return all entrants as far as they came: the best first, `first` last.
+
+        Args:
+            first: Runs along to the end.
+            others: The worse half of them leaves after each round; at least one.
+            samples: Run on in their order.
+            runs: Pipeline runs, at most; None: no limit.
+        """
+        left, alive, at, size = list[Entrant](), [first, *others], 0, self.batch
         while len(alive) > 2 or at == 0:
-            chunk = racing[at : at + size]
-            cost = len(chunk) * len(alive) + 2 * len(unseen)
-            if not chunk or (self.budget is not None and _runs([*done, *alive]) + cost > self.budget):
+            chunk = samples[at : at + size]
+            if not chunk or (runs is not None and runs_of([*left, *alive]) + len(chunk) * len(alive) > runs):
                 break
             alive = [await self._run_on(chunk, entrant) for entrant in alive]
-            first, *others = alive
-            others.sort(key=lambda entrant: -entrant.mean)
-            kept = -(-len(others) // 2)
-            done, alive, at, size = [*others[kept:], *done], [first, *others[:kept]], at + size, size * 2
-        first, leader, *_ = alive
-        ranked = [leader, *(entrant for entrant in [*alive[2:], *done]), first]
-        spent = _runs(ranked)
-        if leader.mean <= first.mean:
-            return RaceResult(baseline, "", None, ranked, spent)
-        comparison = await self._compared(baseline, leader, unseen)
+            first, *ahead = alive
+            ahead.sort(key=lambda entrant: -entrant.mean)
+            kept = -(-len(ahead) // 2)
+            left, alive, at, size = [*ahead[kept:], *left], [first, *ahead[:kept]], at + size, size * 2
+        return [*alive[1:], *left, alive[0]]
+
+    async def aproved(
+        self, baseline: Pipeline, leader: Entrant, entrants: Sequence[Entrant], unseen: Sequence[Sample]
+    ) -> RaceResult:
+        """Compare who led with the baseline on samples that no round has seen, and return what came of the race.
+
+        Args:
+            baseline: What stays unless the leader proves better.
+            leader: The baseline's own entrant when nobody led it.
+            entrants: All, for the result.
+            unseen: The samples held out.
+        """
+        spent = runs_of(entrants)
+        if leader.name == BASELINE:
+            return RaceResult(baseline, "", None, entrants, spent)
+        before = await self.evaluator.arun(unseen, pipeline=baseline, title=f"{BASELINE}, held out")
+        after = await self.evaluator.arun(unseen, pipeline=leader.pipeline, title=f"{leader.name}, held out")
+        comparison = after.compare(before, self.target, seed=self.seed)
         chosen = leader.pipeline if _is_better(comparison) else baseline
-        return RaceResult(chosen, leader.name, comparison, ranked, spent + 2 * len(unseen))
+        return RaceResult(chosen, leader.name, comparison, entrants, spent + 2 * len(unseen))
 
     def parts(self, samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
         """Return the samples to race on, shuffled by the seed, and those held out; a group stays on one side."""
@@ -158,34 +191,42 @@ class Race:
 
     async def _run_on(self, chunk: Sequence[Sample], entrant: Entrant) -> Entrant:
         report = await self.evaluator.arun(chunk, pipeline=entrant.pipeline, title=entrant.name)
-        points = sum(row.scores[self.target].value or 0.0 for row in report.rows)
-        return Entrant(entrant.name, entrant.pipeline, entrant.points + points, entrant.samples + len(chunk))
+        return entrant.plus(report, self.target)
 
-    async def _compared(self, baseline: Pipeline, leader: Entrant, unseen: Sequence[Sample]) -> Comparison:
-        before = await self.evaluator.arun(unseen, pipeline=baseline, title=f"{BASELINE}, held out")
-        after = await self.evaluator.arun(unseen, pipeline=leader.pipeline, title=f"{leader.name}, held out")
-        return after.compare(before, self.target, seed=self.seed)
+    def check(
+        self, names: Collection[str], racing: Sequence[Sample], unseen: Sequence[Sample], *, before: int = 0
+    ) -> None:
+        """Refuse a race that cannot be run, before anything is paid.
 
-    def _check(self, candidates: Mapping[str, Pipeline], racing: Sequence[Sample], unseen: Sequence[Sample]) -> None:
-        names = [metric.name for metric in self.evaluator.metrics]
-        if self.target not in names:
-            raise UsageError(f"the race's target {self.target!r} is not measured; the evaluator has {names}")
-        if not candidates or BASELINE in candidates:
-            raise UsageError(f"a race needs candidates, none of them named {BASELINE!r}, got {list(candidates)}")
+        Args:
+            names: Of the candidates.
+            racing: The samples to race on.
+            unseen: The samples held out.
+            before: Pipeline runs that are needed before the first round.
+
+        Raises:
+            UsageError: What is wrong with it.
+        """
+        known = [metric.name for metric in self.evaluator.metrics]
+        if self.target not in known:
+            raise UsageError(f"the race's target {self.target!r} is not measured; the evaluator has {known}")
+        if not names or BASELINE in names:
+            raise UsageError(f"a race needs candidates, none of them named {BASELINE!r}, got {list(names)}")
         if self.batch < 1 or not 0 < self.held_out < 1 or not racing or not unseen:
             raise UsageError(
                 f"a race needs a batch of at least 1, samples to race on and samples held out; got batch={self.batch}, "
                 f"held_out={self.held_out}, {len(racing)} samples to race on and {len(unseen)} held out"
             )
-        least = min(self.batch, len(racing)) * (len(candidates) + 1) + 2 * len(unseen)
+        least = before + min(self.batch, len(racing)) * (len(names) + 1) + 2 * len(unseen)
         if self.budget is not None and self.budget < least:
             raise UsageError(
-                f"a budget of {self.budget} pipeline runs does not allow a round of {len(candidates) + 1} on "
+                f"a budget of {self.budget} pipeline runs does not allow a round of {len(names) + 1} on "
                 f"{self.batch} samples and the comparison on {len(unseen)}: it takes {least}"
             )
 
 
-def _runs(entrants: Sequence[Entrant]) -> int:
+def runs_of(entrants: Iterable[Entrant]) -> int:
+    """Return the pipeline runs that the entrants took."""
     return sum(entrant.samples for entrant in entrants)
 
 

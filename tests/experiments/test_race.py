@@ -12,7 +12,7 @@ from llmopt._fences import read_fences
 from llmopt.errors import ModelOutputError, UsageError
 from llmopt.evaluation import Evaluator, ExactMatch
 from llmopt.experiments.improve import choose_shots, improve_instructions
-from llmopt.experiments.race import Race
+from llmopt.experiments.race import Race, RaceResult
 from llmopt.interfaces import ChatModel
 from llmopt.pipeline import Pipeline
 from llmopt.prompting import ChainOfThought, Direct, SelfConsistency, Shot
@@ -130,6 +130,94 @@ def test_instructions_are_improved_from_the_failures_shown(prompt: Direct | Self
     assert instructions.text == "Answer."
     assert len(cases) == 6
     assert "Answer: Perhaps.\nRight answer: yes\nScore: 0.00" in cases[0].text
+
+
+def half_obeying(messages: Sequence[Message]) -> str:
+    """Answer even questions rightly when told "Even.", odd ones when told "Odd."."""
+    even = int(messages[-1].content.split()[1].strip("?")) % 2 == 0
+    return "yes" if ("Even." if even else "Odd.") in messages[0].content else "no"
+
+
+def in_rounds(model: FakeModel, *, rounds: int, budget: int | None = None) -> tuple[RaceResult, FakeModel]:
+    """Return what comes of so many rounds over `half_obeying`, and that model."""
+    answering = FakeModel(half_obeying)
+    pipeline = Pipeline(model=answering, prompt=Direct("Answer."))
+    searched = race(batch=4, budget=budget)
+    return improve_instructions(searched, pipeline, SAMPLES, model, candidates=2, rounds=rounds), answering
+
+
+def rounds_of(*rounds: Sequence[str]) -> FakeModel:
+    return FakeModel(script=[json.dumps({"instructions": texts}) for texts in rounds], reply='{"instructions": []}')
+
+
+def test_a_round_begins_with_the_winner_of_the_one_before() -> None:
+    model = rounds_of(["Even.", "Be kind."], ["Even. Odd.", "Odd."])
+    result, answering = in_rounds(model, rounds=2)
+    assert (result.winner, result.improved) == ("proposal 3", True)
+    assert "Even. Odd." in repr(result.pipeline.prompt)
+    assert len(answering.requests) == result.runs
+    assert [entrant.name for entrant in result.entrants][-1] == "baseline"
+    assert sorted(entrant.name for entrant in result.entrants) == ["baseline", *(f"proposal {n}" for n in range(1, 5))]
+    present, *shown = read_fences(model.requests[1][1].content)
+    assert present.text == "Even."
+    tried = {fenced.text: fenced.label for fenced in shown if fenced.label.startswith("tried")}
+    assert set(tried) == {"Answer.", "Even.", "Be kind."}
+    assert tried["Answer."] == "tried, score 0.00"
+    assert all("Answer: no" in fenced.text for fenced in shown if fenced.label.startswith("case"))
+
+
+def test_the_first_samples_that_proposals_run_on_are_not_those_shown() -> None:
+    model = rounds_of(["Odd.", "Even."])
+    _, answering = in_rounds(model, rounds=1)
+    shown = model.requests[0][1].content
+    raced = [messages[-1].content for messages in answering.requests if messages[0].content == "Odd."][:4]
+    assert not any(f"Question: {question}\n" in shown for question in raced)
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 5])
+def test_the_budget_holds_for_all_rounds_together(rounds: int) -> None:
+    unseen = len(race().parts(SAMPLES)[1])
+    for spare in (0, 7, 40):
+        budget = 2 * unseen + 8 + 3 * 4 + spare
+        model = rounds_of(*([f"Be {number}.", f"Do {number}."] for number in range(rounds)))
+        result, answering = in_rounds(model, rounds=rounds, budget=budget)
+        assert len(answering.requests) == result.runs <= budget
+
+
+def test_rounds_end_when_nothing_fails_or_nothing_is_new() -> None:
+    right = rounds_of(["Even. Odd."], ["never asked"])
+    assert in_rounds(right, rounds=9)[0].winner == "proposal 1"
+    assert len(right.requests) == 1
+    stale = rounds_of(["Even."], ["Answer.", "Even. "], ["never asked"])
+    assert in_rounds(stale, rounds=9)[0].winner == "proposal 1"
+    assert len(stale.requests) == 2
+
+
+def test_a_pipeline_that_fails_nowhere_is_left_as_it_is() -> None:
+    model = proposing("never asked")
+    result = improve_instructions(race(), Pipeline(model=FakeModel("yes"), prompt=Direct()), SAMPLES, model)
+    assert (result.winner, result.comparison, len(model.requests)) == ("", None, 0)
+
+
+@pytest.mark.parametrize(("rounds", "candidates"), [(0, 1), (1, 0)])
+def test_no_rounds_or_no_candidates_are_refused(rounds: int, candidates: int) -> None:
+    pipeline = Pipeline(model=FakeModel("x"), prompt=Direct("Answer."))
+    with pytest.raises(UsageError, match="rounds and candidates"):
+        improve_instructions(race(), pipeline, SAMPLES, proposing("x"), candidates=candidates, rounds=rounds)
+
+
+def test_a_budget_below_one_round_is_refused_before_anything_is_paid() -> None:
+    answering = FakeModel("no")
+    pipeline, unseen = Pipeline(model=answering, prompt=Direct()), len(race().parts(SAMPLES)[1])
+    with pytest.raises(UsageError, match=f"it takes {2 * unseen + 16 + 7 * 8}"):
+        improve_instructions(race(budget=2 * unseen + 16 + 7 * 8 - 1), pipeline, SAMPLES, proposing("x"))
+    assert answering.requests == []
+
+
+def test_a_tie_leaves_the_baseline() -> None:
+    base = right_in(0.5, 1)
+    result = race().run(base, {"the same": right_in(0.5, 1)}, SAMPLES)
+    assert (result.winner, result.pipeline is base) == ("", True)
 
 
 def test_no_held_out_sample_is_shown_to_the_proposing_model() -> None:
