@@ -20,6 +20,7 @@ from .._trace import note
 from ..interfaces import ChatModel, Embedder
 from ..models.completion_json import from_json, to_json
 from ..models.request_key import chat_key
+from ..models.wrapping import bare
 from ..types import Completion, Delta, Matrix, Message, Options, TextKind, Usage
 from .journal import Journal
 
@@ -102,7 +103,7 @@ class JournaledEmbedder(Embedder):
         scope = _current.get()
         if scope is None:
             return await call(self.inner.embed, texts, kind)
-        request = json.dumps(["text", self.inner.fingerprint(), kind, list(texts)]).encode()
+        request = json.dumps(["text", bare(self.inner).fingerprint(), kind, list(texts)]).encode()
         digest = hashlib.sha256(request).digest()
         return await scope.reply(digest, lambda: call(self.inner.embed, texts, kind), _rows_to_bytes, _rows_from_bytes)
 

@@ -16,10 +16,12 @@ from .._trace import Recorder, note, record
 from ..errors import LlmoptError, ModelOutputError
 from ..interfaces import Metric
 from ..types import Answer, Sample, Score
+from .coalesced import coalesced
 from .keeping import Keeping, KeptRun, Measured
 from .needs import excused
 from .ordered import side_by_side
 from .repeats import merged, replicated
+from .rewiring import Rewiring
 from .row import ModelCall, Row, Run, Spent, canonical_score, model_calls
 
 __all__ = ["Answering", "Immediate", "Measuring", "is_immediate"]
@@ -107,7 +109,10 @@ class Measuring:
         self._prompts = prompts
         self._partial = partial
         self._names = [metric.name for metric in metrics]
-        wired = metrics if keeping is None else [keeping.wired(metric) for metric in metrics]
+        together = Rewiring(lambda model: model, coalesced)
+        wired = [together.apply(metric) for metric in metrics]
+        if keeping is not None:
+            wired = [keeping.wired(metric) for metric in wired]
         self._immediate = [metric for metric in wired if is_immediate(metric)]
         rest = [metric for metric in wired if not is_immediate(metric)]
         tasks = [task for number in range(repeats) for task in _tasks(rest, number)]
