@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Protocol
 
 from ..demo import DemoOptions, run_demo
+from .asking import agreed
 from .model import add_model_arguments, chosen_model
 
 __all__ = ["Commands", "add_to"]
@@ -36,16 +36,6 @@ def _run(arguments: argparse.Namespace) -> int:
         folder=arguments.output,
         model=chosen_model(arguments),
         limit=arguments.limit,
-        agreed=lambda plan: _agreed(plan, yes=arguments.yes),
+        agreed=lambda plan: agreed(plan, yes=arguments.yes),
     )
     return 0 if run_demo(options) is not None else 1
-
-
-def _agreed(plan: str, *, yes: bool) -> bool:
-    print(f"The plan, at most:\n{plan}\n")
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        print("Nobody is there to agree to it: run again with --yes.", file=sys.stderr)
-        return False
-    return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}

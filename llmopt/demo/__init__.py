@@ -2,10 +2,11 @@
 
 from .corpus import demo_samples, python_reference
 from .evidence import EvidenceRecall
-from .job import DemoOptions, run_demo
+from .job import Demo, DemoOptions, run_demo
 from .setting import Setting, make_retrievers, make_setting
 
 __all__ = [
+    "Demo",
     "DemoOptions",
     "EvidenceRecall",
     "Setting",

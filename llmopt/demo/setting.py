@@ -1,11 +1,12 @@
-"""What the demo compares: three retrievers in the same pipeline, and the metrics."""
+"""What the demo starts from, what it tries, and how answers are measured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from ..chunking import Recursive
+from ..chunking import Recursive, Tokens
 from ..evaluation import (
     AnswerCorrectness,
     AnswerRelevancy,
@@ -18,30 +19,49 @@ from ..evaluation import (
     ModelJudge,
     ReciprocalRank,
 )
-from ..interfaces import ChatModel, Embedder, Judge, Retriever
+from ..errors import UsageError
+from ..interfaces import ChatModel, Embedder, IndexedRetriever, Judge, Retriever
 from ..models import ExtractiveReader, LatentSemantic
 from ..pipeline import Pipeline
 from ..prompting import Grounded
+from ..reranking import MMR, DropDuplicates, Rules
 from ..retrieval import BM25, Dense, Hybrid
 from ..types import Document
 from .evidence import EvidenceRecall
+from .parts import PartByPart
 
-__all__ = ["Setting", "make_retrievers", "make_setting"]
+__all__ = ["Change", "Setting", "make_retrievers", "make_setting"]
 
-CHUNK_TOKENS, CHUNK_OVERLAP, CONTEXTS = 220, 40, 5
+Change: TypeAlias = Callable[[Pipeline], Mapping[str, object]]
+
+CHUNK_TOKENS, CHUNK_OVERLAP = 220, 40
+_SMALL_TOKENS, _FEW, _MORE = 100, 3, 8
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The pipelines to compare, by name, and how they are measured."""
+    """The demo's experiment.
 
-    pipelines: Mapping[str, Pipeline]
+    Attributes:
+        baseline: A first try as many make it: small pieces cut anywhere, the three nearest by cosine.
+        steps: What is tried, by name: from the pipeline that stands to the slots to change.
+        climbing: What every step is measured by, cheap.
+        evaluator: What the first and the last pipeline are measured by, in full.
+        embedder: Of the retrievers and the metrics.
+        documents: The corpus.
+    """
+
+    baseline: Pipeline
+    steps: Mapping[str, Change]
+    climbing: Evaluator
     evaluator: Evaluator
+    embedder: Embedder
+    documents: Sequence[Document]
 
 
 def make_retrievers(documents: Sequence[Document]) -> tuple[Embedder, dict[str, Retriever]]:
     """Cut the documents into passages and return an embedder fitted on them with three retrievers over them."""
-    passages = Recursive(max_tokens=CHUNK_TOKENS, overlap=CHUNK_OVERLAP).chunk_many(documents)
+    passages = _passages(documents)
     embedder = LatentSemantic().fit([passage.text for passage in passages])
     words, meaning = BM25().index(passages), Dense(embedder).index(passages)
     both = Hybrid([BM25(), Dense(embedder)]).index(passages)
@@ -51,26 +71,59 @@ def make_retrievers(documents: Sequence[Document]) -> tuple[Embedder, dict[str, 
 def make_setting(
     documents: Sequence[Document], model: ChatModel | None = None, *, progress: bool | None = None
 ) -> Setting:
-    """Return the demo's pipelines and evaluator.
+    """Return the demo's baseline, steps and evaluators.
 
     Args:
         documents: The corpus.
         model: Reader and judge; None: the extractive reader and the heuristic judge, which need no network.
         progress: Show a bar; None: on a terminal only.
     """
-    embedder, retrievers = make_retrievers(documents)
+    passages = _passages(documents)
+    embedder = LatentSemantic().fit([passage.text for passage in passages])
     judge: Judge = HeuristicJudge(embedder) if model is None else ModelJudge(model)
-    reader = ExtractiveReader(embedder=embedder) if model is None else model
-    base = Pipeline(model=reader, prompt=Grounded(), k=CONTEXTS)
-    metrics = [
-        Faithfulness(judge),
-        AnswerRelevancy(judge, embedder),
-        ContextPrecision(judge),
-        ContextRecall(judge),
-        AnswerCorrectness(judge),
-        HitRate(CONTEXTS),
-        ReciprocalRank(),
-        EvidenceRecall(),
-    ]
-    pipelines = {name: base.but(retriever=retriever) for name, retriever in retrievers.items()}
-    return Setting(pipelines, Evaluator(metrics, progress=progress))
+    pieces = Tokens(max_tokens=_SMALL_TOKENS).chunk_many(documents)
+    baseline = Pipeline(
+        model=model or ExtractiveReader(), prompt=Grounded(), retriever=Dense(embedder).index(pieces), k=_FEW
+    )
+    correctness = AnswerCorrectness(judge)
+    retrieval = [EvidenceRecall(), HitRate(_MORE), ReciprocalRank()]
+    answering = [Faithfulness(judge), AnswerRelevancy(judge, embedder), ContextPrecision(judge), ContextRecall(judge)]
+    return Setting(
+        baseline,
+        _steps(passages, embedder),
+        Evaluator([*retrieval[:1], correctness], progress=progress),
+        Evaluator([correctness, *answering, *retrieval], progress=progress),
+        embedder,
+        documents,
+    )
+
+
+def _passages(documents: Sequence[Document]) -> list[Document]:
+    return Recursive(max_tokens=CHUNK_TOKENS, overlap=CHUNK_OVERLAP).chunk_many(documents)
+
+
+def _steps(passages: Sequence[Document], embedder: Embedder) -> dict[str, Change]:
+    return {
+        f"{_MORE} passages instead of {_FEW}": lambda _: {"k": _MORE},
+        f"passages of {CHUNK_TOKENS} tokens, cut at sentence ends": lambda _: {
+            "retriever": Dense(embedder).index(passages)
+        },
+        "words instead of meaning (BM25)": lambda stands: {"retriever": BM25().index(_indexed(stands))},
+        "words and meaning (Hybrid)": lambda stands: {
+            "retriever": Hybrid([BM25(), Dense(embedder)]).index(_indexed(stands))
+        },
+        "a rule: no passage twice": lambda _: {"reranker": Rules([DropDuplicates()])},
+        "various passages (MMR)": lambda _: {"reranker": MMR(embedder)},
+        "two-part questions, part by part": lambda stands: {"retriever": PartByPart(_retriever(stands))},
+    }
+
+
+def _retriever(stands: Pipeline) -> Retriever:
+    if stands.retriever is None:
+        raise UsageError("the demo's pipelines have a retriever")
+    return stands.retriever
+
+
+def _indexed(stands: Pipeline) -> Sequence[Document]:
+    retriever = _retriever(stands)
+    return retriever.documents if isinstance(retriever, IndexedRetriever) else ()

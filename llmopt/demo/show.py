@@ -10,7 +10,7 @@ from ..evaluation.table import Table, shortened
 __all__ = ["comparison_lines", "example_lines", "side_by_side"]
 
 _QUOTED = 300
-_COMPARED = ("answer_correctness", "hit_rate@5", "evidence_recall")
+_COMPARED = ("answer_correctness", "hit_rate@8", "evidence_recall")
 
 
 def side_by_side(reports: Mapping[str, Report]) -> Table:

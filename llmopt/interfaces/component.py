@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Hashable, Iterable
+from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Self, cast, final
@@ -94,12 +95,26 @@ class Component:
         return component
 
     def __repr__(self) -> str:
-        """Show the class and its parameters, secrets masked."""
+        """Show the class and those of its parameters that are not as by default, secrets masked."""
+        usual = _defaults(cast("Hashable", type(self)))
         shown = (
-            f"{name}={'***' if name in self.secrets and value is not None else repr(value)}"
+            f"{name}={'***' if name in self.secrets else repr(value)}"
             for name, value in self.params().items()
+            if name not in usual or described(value) != usual[name]
         )
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@lru_cache(maxsize=1024)
+def _defaults(component: Hashable) -> dict[str, object]:
+    """Return the described default of every parameter that has one."""
+    parameters = inspect.signature(cast("type[object]", component)).parameters
+    defaults = {name: each.default for name, each in parameters.items() if each.default is not each.empty}
+    if is_dataclass(component):
+        for field in fields(component):
+            if field.default_factory is not MISSING and field.name in defaults:
+                defaults[field.name] = field.default_factory()
+    return {name: described(default) for name, default in defaults.items()}
 
 
 @lru_cache(maxsize=1024)

@@ -453,7 +453,7 @@ def test_a_budget_is_described_by_its_limits_and_copied_unspent(tmp_path: Path) 
     model = Budgeted(FakeModel("ok"), budget, allow_unknown_price=True)
     model.complete("hi")
     assert budget.params() == {"calls": 3, "tokens": None, "dollars": 1.5}
-    assert repr(budget) == "Budget(calls=3, tokens=None, dollars=1.5)"
+    assert repr(budget) == "Budget(calls=3, dollars=1.5)"
     assert replace(model).budget is budget
     for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert twin.fingerprint() == model.fingerprint()
