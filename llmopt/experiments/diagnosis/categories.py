@@ -84,7 +84,7 @@ async def categories_of(
         if found is None:
             return []
         (labels, nearness), given = found, False
-    causes = {finding.sample.id: finding.cause for finding in findings}
+    causes: dict[str, Cause] = {finding.sample.id: finding.cause for finding in findings}
     kinds = [
         _category(name, given, [at for at, label in enumerate(labels) if label == name], rows, causes, target, nearness)
         for name in sorted(set(labels))
@@ -170,8 +170,8 @@ def _category(
     nearness: Floats,
 ) -> CategoryFailures:
     members = [rows[at] for at in places]
-    counted = Counter(causes[row.sample.id] for row in members if row.sample.id in causes)
-    order = list(AXIS_OF)
+    counted = Counter[Cause](causes[row.sample.id] for row in members if row.sample.id in causes)
+    in_tree: dict[Cause, int] = {cause: counted[cause] for cause in AXIS_OF if counted[cause]}
     typical = sorted((at for at in places if rows[at].sample.id in causes), key=lambda at: (-nearness[at], at))
     scores = [value for row in members if (value := row.scores[target].value) is not None]
     return CategoryFailures(
@@ -179,7 +179,7 @@ def _category(
         given,
         samples=len(members),
         score=mean(scores),
-        causes=dict(sorted(counted.items(), key=lambda item: (-item[1], order.index(item[0])))),
+        causes=dict(sorted(in_tree.items(), key=lambda item: -item[1])),
         examples=tuple(rows[at].sample.question for at in typical[:_EXAMPLES]),
     )
 

@@ -13,6 +13,7 @@ from ...prompting import Direct, Grounded
 from ...reranking import Listwise, ReadingOrder
 from ...retrieval import BM25, Dense, Hybrid, MultiQuery
 from .finding import Cause
+from .investigation import Dossier
 from .place import shown
 from .scene import Scene, Step, has_part
 
@@ -121,10 +122,10 @@ def _drowned(scene: Scene) -> Iterator[Step]:
         yield Step("best passages at both ends", "models read the middle of a long prompt least", code, made)
 
 
-def _last_place(dossier: object) -> int:
-    needed, sample = getattr(dossier, "needed", ()), dossier.row.sample
-    contexts = shown(sample)
-    places = [[at for at, context in enumerate(contexts, 1) if each.held_by(context)] for each in needed]
+def _last_place(dossier: Dossier) -> int:
+    """Return the place in the prompt by which all gold passages have come; 0 when none is there."""
+    contexts = shown(dossier.row.sample)
+    places = [[at for at, context in enumerate(contexts, 1) if each.held_by(context)] for each in dossier.needed]
     return max((min(found) for found in places if found), default=0)
 
 

@@ -145,26 +145,25 @@ class Investigation:
 
     async def _ask_again(self, dossiers: Sequence[Dossier]) -> None:
         """Ask as it is: a few first; when they say the same word by word each time, the others would too."""
-        await self._run([(d, "current") for d in dossiers[:_PILOT]], self._repeats)
-        pilot = [(d, asked) for d in dossiers[:_PILOT] for asked in d.asked["current"]]
+        first, others = dossiers[:_PILOT], dossiers[_PILOT:]
+        await self._run(first, "current", self._repeats)
+        pilot = [(dossier, asked) for dossier in first for asked in dossier.asked["current"]]
         alike = all(not asked.failure and asked.sample.answer == d.row.sample.answer for d, asked in pilot)
         self.same = len(pilot) if alike else 0
         if not self.exact:
-            await self._run([(d, "current") for d in dossiers[_PILOT:]], self._repeats)
+            await self._run(others, "current", self._repeats)
 
     async def _ask_otherwise(self, dossiers: Sequence[Dossier]) -> None:
-        wanted: list[tuple[Dossier, Condition]] = [(d, "gold") for d in dossiers if not d.gold_reason]
-        wanted += [(d, "none") for d in dossiers if d.none]
-        await self._run(wanted, 1 if self.exact else self._repeats)
+        repeats = 1 if self.exact else self._repeats
+        await self._run([dossier for dossier in dossiers if not dossier.gold_reason], "gold", repeats)
+        await self._run([dossier for dossier in dossiers if dossier.none], "none", repeats)
 
-    async def _run(self, wanted: Sequence[tuple[Dossier, Condition]], repeats: int) -> None:
+    async def _run(self, dossiers: Sequence[Dossier], condition: Condition, repeats: int) -> None:
         first = 0 if self.exact else 1
-        work = [(d, condition, first + number) for d, condition in wanted for number in range(repeats)]
-        reruns = [Rerun(d.row.sample, condition, number, d.contexts(condition)) for d, condition, number in work]
-        if not reruns:
-            return
-        for (d, condition, _), asked in zip(work, await self._rerunner.run(reruns, "diagnose"), strict=True):
-            d.asked[condition].append(asked)
+        asking = [(dossier, first + number) for dossier in dossiers for number in range(repeats)]
+        reruns = [Rerun(d.row.sample, condition, number, d.contexts(condition)) for d, number in asking]
+        for (dossier, _), asked in zip(asking, await self._rerunner.run(reruns), strict=True):
+            dossier.asked[condition].append(asked)
 
     def _is_noise(self, dossier: Dossier) -> bool:
         """Return whether it was right each time: then nobody need ask under other conditions."""

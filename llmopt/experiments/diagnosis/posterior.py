@@ -94,8 +94,10 @@ def infer(cases: Sequence[Case], *, exact: bool, seed: int = 0) -> Inferred:
         return Inferred({}, np.zeros((0, 8)))
     if exact:
         chances = np.array([_settled(case) for case in cases])
-        told = Counter(case.causes[int(np.argmax(row))] for case, row in zip(cases, chances, strict=True))
-        return Inferred({cause: np.array([count]) for cause, count in told.items()}, chances)
+        pairs = zip(cases, chances, strict=True)
+        told = Counter[Cause](case.causes[int(np.argmax(row))] for case, row in pairs)
+        settled: dict[Cause, Counts] = {cause: np.array([count]) for cause, count in told.items()}
+        return Inferred(settled, chances)
     patterns = Counter(cases)
     return _Sampler(list(patterns), list(patterns.values()), seed).run(cases)
 

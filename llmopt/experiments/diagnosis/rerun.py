@@ -87,9 +87,11 @@ class Rerunner:
         """The target metric."""
         return self._metric
 
-    async def run(self, reruns: Sequence[Rerun], title: str) -> list[Asked]:
+    async def run(self, reruns: Sequence[Rerun]) -> list[Asked]:
         """Return what became of each, in order; costs go into `spent`."""
-        with progress_bar(len(reruns), title, self._progress) as bar:
+        if not reruns:
+            return []
+        with progress_bar(len(reruns), f"diagnose: {reruns[0].condition}", self._progress) as bar:
             answered = await gather_bounded(
                 lambda rerun: self._answered(rerun, bar), reruns, limit=self._evaluator.concurrency
             )

@@ -57,7 +57,8 @@ def suggestions_for(
 
 
 def _suggestion(step: Step, share: CauseShare, scene: Scene) -> Suggestion:
-    changes = step.made if step.made and _is_one_change(scene.pipeline, step.made) else {}
+    nothing: Mapping[str, object] = {}
+    changes = step.made if step.made and _is_one_change(scene.pipeline, step.made) else nothing
     written = ", ".join(f"{slot}={value}" for slot, value in step.changes.items())
     return Suggestion(
         step.name,
