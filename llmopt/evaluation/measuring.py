@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from .._sync import call
 from .._trace import Recorder, note, record
@@ -24,7 +24,7 @@ from .repeats import merged, replicated
 from .rewiring import Rewiring
 from .row import ModelCall, Row, Run, Spent, canonical_score, model_calls
 
-__all__ = ["Answering", "Immediate", "Measuring", "is_immediate"]
+__all__ = ["Answering", "Measuring"]
 
 _NOTHING = Spent()
 _SPARE = 500  # repeats beyond this number are for measuring again
@@ -40,18 +40,6 @@ class Answering(Protocol):
     def fingerprint(self) -> str:
         """Return a hash that changes when answers may."""
         ...
-
-
-@runtime_checkable
-class Immediate(Protocol):
-    """A metric that only computes, so quickly that handing it to a thread would cost more."""
-
-    immediate: bool
-
-
-def is_immediate(metric: Metric) -> bool:
-    """Return whether the metric only computes; asking it again would say the same."""
-    return isinstance(metric, Immediate) and metric.immediate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,8 +101,8 @@ class Measuring:
         wired = [together.apply(metric) for metric in metrics]
         if keeping is not None:
             wired = [keeping.wired(metric) for metric in wired]
-        self._immediate = [metric for metric in wired if is_immediate(metric)]
-        rest = [metric for metric in wired if not is_immediate(metric)]
+        self._immediate = [metric for metric in wired if metric.immediate]
+        rest = [metric for metric in wired if not metric.immediate]
         tasks = [task for number in range(repeats) for task in _tasks(rest, number)]
         self._waiting = [task for task in tasks if inspect.iscoroutinefunction(task.metric.measure)]
         self._blocking = [task for task in tasks if not inspect.iscoroutinefunction(task.metric.measure)]

@@ -10,7 +10,7 @@ from ..interfaces import Metric
 from ..interfaces.planning import stand_in_hits
 from ..types import Planned, Sample, Usage
 from .keeping import Keeping
-from .measuring import Answering, is_immediate
+from .measuring import Answering
 from .needs import excused
 from .overview import money
 from .table import Table
@@ -119,7 +119,7 @@ def _missing(
 ) -> Iterator[Metric]:
     for metric in metrics:
         if excused(metric, sample, partial=partial) is None:
-            for repeat in range(1 if is_immediate(metric) else repeats):
+            for repeat in range(1 if metric.immediate else repeats):
                 if keeping is None or keeping.score_of(sample, metric.name, repeat) is None:
                     yield metric
 

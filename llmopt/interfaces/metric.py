@@ -23,6 +23,8 @@ class Metric(Component, ABC):
     Attributes:
         needs: Fields that must be filled before anything is paid for. Only name what no sample can be
             measured without: an empty answer or empty contexts are cases of the definition, not mistakes.
+        immediate: Whether `measure` only computes, in microseconds: an evaluator then calls it on the spot
+            instead of in a thread, keeps nothing of it in a journal, and measures once, not in repeats.
 
     Example:
         >>> class Exact(Metric):
@@ -34,6 +36,7 @@ class Metric(Component, ABC):
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset()
+    immediate: ClassVar[bool] = False
 
     @property
     def name(self) -> str:

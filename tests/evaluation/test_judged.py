@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,10 @@ def test_a_stream_of_any_length_takes_no_more_memory() -> None:
     assert peaks[1] < peaks[0] + 20_000
 
 
-@given(st.one_of(Values, Rates))
-def test_a_running_summary_is_that_of_the_list(values: list[float | None]) -> None:
-    rows = [Row(Sample(question="q", id=str(n)), {"m": Score(v, "none")}) for n, v in enumerate(values)]
+@given(st.one_of(Values, Rates), st.lists(st.sampled_from(["", "a", "b", "c"]), max_size=60))
+def test_a_running_summary_is_that_of_the_list(values: list[float | None], groups: list[str]) -> None:
+    of = [*groups, *[""] * len(values)]
+    rows = [Row(Sample(question="q", id=str(n), group=of[n]), {"m": Score(v, "none")}) for n, v in enumerate(values)]
     expected = Report(tuple(rows), ("m",)).summary("m")
     found = summarise_rows(rows)[0] if rows else RunningSummary("m").summary()
     assert found.reasons == expected.reasons
@@ -85,6 +87,17 @@ def test_the_rows_of_an_evaluators_stream_are_summed_up() -> None:
     samples = (Sample(question="q", answer=str(n % 4), reference="1") for n in range(100))
     (summary,) = summarise_rows(Evaluator([ExactMatch()]).stream(samples))
     assert (summary.mean, summary.scored) == (0.25, 100)
+
+
+def test_samples_of_one_group_widen_the_interval_of_a_stream() -> None:
+    samples = [Sample(question="q", answer=str(n // 10 % 2), reference="1", group=f"g{n // 10}") for n in range(100)]
+    (clustered,) = summarise_rows(Evaluator([ExactMatch()]).stream(samples))
+    (naive,) = summarise_rows(Evaluator([ExactMatch()]).stream(replace(sample, group="") for sample in samples))
+    assert clustered.estimate.method == "clustered t"
+    assert clustered.mean == naive.mean == 0.5
+    low, high, narrow, upper = clustered.estimate.low, clustered.estimate.high, naive.estimate.low, naive.estimate.high
+    assert low is not None and high is not None and narrow is not None and upper is not None  # noqa: PT018
+    assert high - low > 3 * (upper - narrow)
 
 
 def test_reasons_without_end_are_cut() -> None:
