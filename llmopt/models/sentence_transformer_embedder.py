@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, Self, cast
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from ..errors import UnknownModelError, UsageError
 from ..interfaces import Embedder
 from ..types import Matrix, TextKind, Usage
 from ._extras import required
+from .sentence_transformer_training import Labelled, Plan, publish, train
 
 __all__ = ["SentenceTransformerEmbedder"]
 
@@ -28,6 +29,9 @@ class _Encode(Protocol):
         show_progress_bar: bool,
         convert_to_numpy: bool,
     ) -> Matrix: ...
+
+
+_PROMPTS: Mapping[TextKind, Sequence[str]] = {"query": ("query",), "document": ("document", "passage", "corpus")}
 
 
 class _Model(Protocol):
@@ -89,6 +93,53 @@ class SentenceTransformerEmbedder(Embedder):
     def price(self, usage: Usage) -> float:
         """Return 0: nothing leaves the machine."""
         return 0.0
+
+    def trained(
+        self,
+        queries: Sequence[str],
+        positives: Sequence[Sequence[str]],
+        negatives: Sequence[Sequence[str]],
+        folder: Path,
+        *,
+        epochs: int,
+        batch_size: int,
+        rate: float,
+        seed: int,
+        progress: bool | None,
+    ) -> Self:
+        """Train a copy of the model, write it to a folder and return the embedder over that folder.
+
+        `FineTuning` calls this, and says whether the result is any better.
+
+        Args:
+            queries: Questions.
+            positives: Per query, texts that answer it, at least one.
+            negatives: Per query, texts like it that do not; may be none.
+            folder: Where to; an older model there is replaced.
+            epochs: Times that the pairs are seen.
+            batch_size: Pairs at a time, at least 2; the others' texts are negatives.
+            rate: Learning rate at its highest.
+            seed: For the order, the negatives and the dropout.
+            progress: Show a bar; None: on a terminal or in a notebook only.
+
+        Raises:
+            UsageError: When a number makes no training.
+            TuningError: When the loss is not finite.
+            StorageError: When the folder cannot be written.
+            MissingExtraError, UnknownModelError: As for `embed`.
+        """
+        plan = Plan(epochs, batch_size, rate, seed, progress)
+        labelled = [Labelled(*row) for row in zip(queries, positives, negatives, strict=True)]
+        model = self._load()
+        train(model, labelled, plan, (self._prompt(model, "query"), self._prompt(model, "document")))
+        publish(model, folder)
+        return replace(self, model=folder)
+
+    def _prompt(self, model: _Model, kind: TextKind) -> str:
+        """Return what the model puts before texts of a kind when it embeds them."""
+        given = self.query_prompt if kind == "query" else self.document_prompt
+        own = (model.prompts.get(name) for name in _PROMPTS[kind])
+        return given if given is not None else next((prompt for prompt in own if prompt), "")
 
     def _encoder(self, kind: TextKind) -> tuple[_Encode, str | None]:
         """Return the method for queries or documents, with the prompt that it does not find by itself."""

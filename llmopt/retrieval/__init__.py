@@ -7,13 +7,16 @@ from .conditions import AllOf, AnyOf, Between, Condition, Equals, Not, OneOf
 from .contextual import Contextual
 from .dense import Dense
 from .filtered import Filtered
+from .fine_tuning import FineTuning, TrainableEmbedder
 from .function_retriever import FunctionRetriever
 from .fusion import fuse_ranks, take_turns
+from .held_out import held_out_hits
 from .hybrid import Hybrid
 from .hyde import HyDE
 from .maps import Contrast, Ridge, Rotation
 from .multi_query import MultiQuery
 from .parent import Parent
+from .past_questions import PastQuestions
 from .query_writer import QueryWriter, WrittenQueries
 from .sentence_window import SentenceWindow
 from .stemming import STOP_WORDS, EnglishPlurals
@@ -35,6 +38,7 @@ __all__ = [
     "EnglishPlurals",
     "Equals",
     "Filtered",
+    "FineTuning",
     "FittedWeights",
     "FunctionRetriever",
     "HeldOut",
@@ -44,12 +48,15 @@ __all__ = [
     "Not",
     "OneOf",
     "Parent",
+    "PastQuestions",
     "QueryWriter",
     "Ridge",
     "Rotation",
     "SentenceWindow",
     "SubQuestions",
+    "TrainableEmbedder",
     "WrittenQueries",
     "fuse_ranks",
+    "held_out_hits",
     "take_turns",
 ]
