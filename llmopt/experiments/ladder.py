@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -15,6 +14,7 @@ from ..pipeline import Pipeline
 from ..types import Sample
 from .bench import Bench
 from .difference import Change, differences
+from .holding_out import Parts, hold_out
 from .rung import Rung, rung_table
 from .variation import taken_over, varied
 from .verdict import Limits, Verdict, decide, holm_factor, holm_threshold, loss_of
@@ -95,7 +95,7 @@ class Ladder:
     @property
     def unseen(self) -> Sequence[Sample]:
         """The samples that are held out for `confirm`."""
-        return self._parts()[1]
+        return self._parts().unseen
 
     def begin(self) -> Rung:
         """Evaluate the baseline; `step` does it by itself when needed."""
@@ -105,8 +105,7 @@ class Ladder:
         """Evaluate the baseline; the async twin of `begin`."""
         self._check()
         if not self.rungs:
-            climbing, _ = self._parts()
-            report = await self._report(climbing, self.baseline, "baseline")
+            report = await self._report(self._parts().seen, self.baseline, "baseline")
             missing = loss_of(report, report, self.target).why if report.summary(self.target).scored == 0 else ""
             reason = f"no sample has a figure of {self.target}: {missing}" if missing else ""
             self.rungs.append(Rung("baseline", None, self.baseline, report, None, Verdict("keep", reason)))
@@ -154,7 +153,7 @@ class Ladder:
 
     async def aconfirm(self) -> Comparison:
         """Compare the top with the baseline on the held-out samples; the async twin of `confirm`."""
-        _, unseen = self._parts()
+        unseen = self._parts().unseen
         if not unseen or self.top.change is None:
             why = "no samples were held out" if not unseen else "no change was kept"
             raise UsageError(f"there is nothing to confirm: {why}")
@@ -165,8 +164,8 @@ class Ladder:
 
     def table(self) -> Table:
         """Return the climb as a table: what was tried, what it scored, whether it was kept, and why."""
-        climbing, unseen = self._parts()
-        caption = f"{len(climbing)} samples, {len(unseen)} held out, {self.planned} changes planned"
+        parts = self._parts()
+        caption = f"{len(parts.seen)} samples, {len(parts.unseen)} held out, {self.planned} changes planned"
         notes = [f"held out, top against baseline: {self.confirmed}"] if self.confirmed else []
         return rung_table(self.rungs, self.target, caption=caption, notes=notes)
 
@@ -196,8 +195,7 @@ class Ladder:
     async def _try(self, name: str, candidate: Pipeline) -> Rung:
         stands = self.top
         change = _single(differences(stands.pipeline, candidate), name)
-        climbing, _ = self._parts()
-        report = await self._report(climbing, candidate, name)
+        report = await self._report(self._parts().seen, candidate, name)
         compared = report.compare(stands.report, self.target)
         factor = holm_factor(self.planned, self._kept(), len(self.rungs))
         compared = replace(compared, adjusted=min(1.0, compared.p * factor))
@@ -238,18 +236,11 @@ class Ladder:
                 f"a ladder needs `held_out` from 0 to below 1, `planned` of at least 1 and `level` between 0 and 1, "
                 f"got {self.held_out}, {self.planned} and {self.level}"
             )
-        if not self._parts()[0]:
+        if not self._parts().seen:
             raise UsageError("there are no samples to climb on: give some, or hold fewer out")
 
-    def _parts(self) -> tuple[list[Sample], list[Sample]]:
-        """Return the samples to climb on and those held out; a group stays on one side, whatever the order."""
-        climbing: list[Sample] = []
-        unseen: list[Sample] = []
-        for sample in self.samples:
-            key = sample.group or sample.id or sample.question
-            place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
-            (unseen if place < self.held_out else climbing).append(sample)
-        return climbing, unseen
+    def _parts(self) -> Parts:
+        return hold_out(self.samples, self.held_out)
 
 
 def _single(changes: Sequence[Change], name: str) -> Change:
