@@ -1,0 +1,111 @@
+// One sample with everything that is known of it, for one of the variants. The order of the fields is that of packed.py.
+const marks = { true: "✓", false: "✗", null: "?" };
+const words = { true: "holds", false: "does not hold", null: "no verdict" };
+
+async function record(index, sample) {
+  const place = [Math.floor(sample / index.perBlock), sample % index.perBlock];
+  const [answers, details] = await Promise.all([block("answers-" + place[0]), block("details-" + place[0])]);
+  const [reference, ...given] = answers[place[1]];
+  const [about, finding, rows] = details[place[1]];
+  const answer = (number) => (typeof given[number] === "number" ? given[given[number]] : given[number]);
+  return { reference, answers: given.map((_, number) => answer(number)), about, finding, rows };
+}
+
+// A text is itself, or the number of a shared one; a row's texts are looked up before it is drawn.
+async function lookup(index, row) {
+  const numbers = new Set();
+  JSON.stringify(row.slice(0, 3).concat([row[4]]), (key, value) => { if (Number.isInteger(value)) numbers.add(value); return value; });
+  const names = new Set([...numbers].map((number) => "texts-" + Math.floor(number / index.textsPerBlock)).filter((name) => byId("data-" + name) || opened.has(name)));
+  const blocks = new Map(await Promise.all([...names].map(async (name) => [name, await block(name)])));
+  return (place) => (typeof place === "number" ? blocks.get("texts-" + Math.floor(place / index.textsPerBlock))[place % index.textsPerBlock] : place);
+}
+
+// The texts that prompts may repeat, numbered as in texts.py.
+function known(index, sample, found, variant, text) {
+  const row = found.rows[variant];
+  const texts = [...row[0].map(text), found.answers[variant], found.reference ?? "", index.questions[sample]];
+  for (const score of row[2]) if (Array.isArray(score)) for (const [statement, , reason] of score[2]) texts.push(text(statement), text(reason));
+  return (template, nonces) => text(template).replace(/\u0001(n?)(\d*);/g, (_, nonce, number) => (number === "" ? "\u0001" : nonce ? nonces[number] : texts[number]));
+}
+
+function verdictList(verdicts, text) {
+  return made("ul", { class: "verdicts" }, ...verdicts.map(([statement, holds, reason, probability]) => made("li", {},
+    made("span", { role: "img", "aria-label": words[holds] }, marks[holds]),
+    made("div", {}, made("div", { class: "text" }, text(statement)),
+      made("div", { class: "interval" }, [text(reason), probability === null ? "" : "p = " + probability].filter(Boolean).join(" · "))))));
+}
+
+function scoreTable(index, scores, text) {
+  const rows = index.metrics.map((metric, number) => {
+    const [value, reason, verdicts, details] = Array.isArray(scores[number]) ? scores[number] : [scores[number], "", [], {}];
+    const more = Object.entries(details).map(([key, one]) => key + ": " + (typeof one === "string" ? one : JSON.stringify(one))).join(", ");
+    return made("tr", {}, made("th", { scope: "row" }, metric), made("td", { class: "number" }, figure(value)),
+      made("td", {}, made("div", { class: "text" }, text(reason)), more ? made("div", { class: "interval" }, more) : null, verdicts.length ? verdictList(verdicts, text) : null));
+  });
+  return made("table", {}, made("thead", {}, made("tr", {}, ...["metric", "score", "why"].map((name, place) => made("th", { scope: "col", class: place === 1 ? "number" : null }, name)))), made("tbody", {}, ...rows));
+}
+
+function contextList(row, gold, cited, text) {
+  return made("ol", { class: "contexts" }, ...row[0].map((context, number) => {
+    const id = row[1].length > number ? text(row[1][number]) : "";
+    const tags = [id && gold.includes(id) ? "gold" : "", cited.includes(number + 1) ? "cited" : ""].filter(Boolean);
+    return made("li", {}, made("div", { class: "interval" }, id, ...tags.map((tag) => made("span", { class: "tag" }, tag))), made("div", { class: "text" }, text(context)));
+  }));
+}
+
+function callList(calls, filled) {
+  return calls.map(([purpose, component, messages, reply, nonces, cached, error]) => made("details", {},
+    made("summary", {}, [purpose, component, cached ? "from the cache" : "", error ? "failed" : ""].filter(Boolean).join(" · ")),
+    ...messages.map(([role, template, fences, ...tools]) => made("div", { class: "message" }, made("h4", {}, role), made("pre", { tabindex: "0" }, [filled(template, fences), ...tools].join("\n")))),
+    made("div", { class: "message" }, made("h4", {}, error ? "error" : "reply"), made("pre", { tabindex: "0" }, error || filled(reply, nonces)))));
+}
+
+function diagnosed([cause, axis, reason, scores]) {
+  const tried = Object.entries(scores).map(([condition, values]) => condition + " contexts: " + values.map(figure).join(" ")).join(" · ");
+  return made("div", { class: "because" }, made("strong", {}, cause), made("span", { class: "interval" }, " (" + axis + ")"), made("div", { class: "text" }, reason), made("div", { class: "interval" }, tried));
+}
+
+function took([seconds, cost, calls, input, output, outcome, failure]) {
+  const price = cost === null ? "price unknown" : "$" + cost.toPrecision(3);
+  const facts = [outcome, seconds.toPrecision(3) + " s", calls + " calls", input + " + " + output + " tokens", price].join(" · ");
+  return made("p", { class: "facts" }, facts, failure ? made("strong", { class: "text" }, " failed: " + failure) : null);
+}
+
+// The answers of this variant and of the one it is compared with; those of the others on demand.
+function answerList(index, found, sample, variant, other, pick) {
+  const button = (number) => {
+    const one = made("button", { type: "button", class: "answer", "aria-pressed": String(number === variant) },
+      made("span", { class: "name" }, made("span", {}, index.variants[number].name), made("span", {}, index.target + " " + figure(index.scores[number][0][sample]))),
+      made("span", { class: "text" }, found.answers[number] || "(no answer)"));
+    one.addEventListener("click", () => pick(number));
+    return one;
+  };
+  const ran = index.variants.map((_, number) => number).filter((number) => found.rows[number]);
+  const near = ran.filter((number) => number === variant || number === other);
+  const far = ran.filter((number) => !near.includes(number));
+  return [...near.map(button), far.length ? made("details", {}, made("summary", {}, far.length + (far.length > 1 ? " more variants" : " more variant")), ...far.map(button)) : null];
+}
+
+function further(about) {
+  const [gold, group, answerable, metadata] = about;
+  const facts = { gold: gold.join(", "), group, answerable: answerable === null ? "" : String(answerable), metadata: Object.keys(metadata).length ? JSON.stringify(metadata, null, 1) : "" };
+  const shown = Object.entries(facts).filter(([, value]) => value);
+  return shown.length ? made("details", {}, made("summary", {}, "More of the sample"), made("dl", {}, ...shown.flatMap(([key, value]) => [made("dt", {}, key), made("dd", { class: "text" }, value)]))) : null;
+}
+
+async function drawn(index, sample, variant, other, pick) {
+  const found = await record(index, sample);
+  const row = found.rows[variant];
+  const parts = [made("h3", { id: "question", tabindex: "-1" }, index.questions[sample]),
+    made("p", { class: "facts" }, [index.ids[sample], index.categories[index.category[sample]]].filter(Boolean).join(" · ")),
+    found.finding ? diagnosed(found.finding) : null,
+    made("h4", {}, "Reference"), made("div", { class: "text" }, found.reference ?? "(none)"),
+    made("h4", {}, index.variants.length > 1 ? "Answers" : "Answer"), ...answerList(index, found, sample, variant, other, pick)];
+  if (!row) return [...parts, made("p", {}, "This variant did not run on this sample."), further(found.about)];
+  const text = await lookup(index, row);
+  const calls = callList(row[4], known(index, sample, found, variant, text));
+  return [...parts, row[3] ? took(row[3]) : null,
+    made("h4", {}, "Scores"), scoreTable(index, row[2], text),
+    made("h4", {}, "Contexts"), row[0].length ? contextList(row, found.about[0], row[3] ? row[3][7] : [], text) : made("p", {}, "(none)"),
+    made("h4", {}, "Prompts and replies"), ...(calls.length ? calls : [made("p", {}, "(not kept)")]), further(found.about)];
+}
