@@ -256,9 +256,19 @@ def test_a_damaged_table_is_refused(tmp_path: Path, change: tuple[str, str]) -> 
         Report.from_csv(tmp_path / "r.csv")
 
 
+@pytest.mark.skipif(importlib.util.find_spec("pandas") is not None, reason="pandas is installed")
 def test_pandas_is_asked_for_by_name_where_it_is_missing() -> None:
-    if importlib.util.find_spec("pandas") is None:
-        with pytest.raises(MissingExtraError, match="pip install pandas"):
-            REPORT.to_pandas()  # pyright: ignore[reportUnknownMemberType]
-    else:
-        assert len(REPORT.to_pandas()) == 2  # pyright: ignore
+    with pytest.raises(MissingExtraError, match="pip install pandas"):
+        REPORT.to_pandas()  # pyright: ignore[reportUnknownMemberType]
+
+
+def test_a_pandas_table_has_a_line_per_sample_and_numbers_for_scores() -> None:
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    table: Any = REPORT.to_pandas()  # pyright: ignore[reportUnknownMemberType]
+    assert list(table["id"]) == ["s1", "s2"]
+    assert table["faithfulness"].mean() == 0.5  # what has no score is not a 0
+    assert list(table["recall:status"]) == ["undefined", "failed"]
+    assert list(table["question"]) == ["猫？", "q2"]
+    assert next(iter(table["answer"])) == "=1+1"  # no apostrophe: nothing runs formulas here
+    assert next(iter(table["contexts"])) == ["c"]
+    assert set(table.columns) > {"faithfulness:reason", "recall:verdicts", "cost", "failure"}
