@@ -54,12 +54,14 @@ def reply(body: Mapping[str, object]) -> str:
     return json.dumps({"verdicts": [{"id": int(n), "reason": "r", "verdict": 1} for n in ids]})
 
 
-def evaluator(server: FakeOpenAI, budget: Budget | None = None) -> Evaluator:
+def evaluator(server: FakeOpenAI, budget: Budget | None = None, embedding: Budget | None = None) -> Evaluator:
     model = chat_model(
         "judge", base_url=server.base_url, api_key="k", attempts=12, budget=budget, price=Price(1.0, 1.0)
     )
     judge = ModelJudge(model)
-    vectors = embedder("vectors", base_url=server.base_url, api_key="k", attempts=12)
+    vectors = embedder(
+        "vectors", base_url=server.base_url, api_key="k", attempts=12, budget=embedding, price=Price(1.0, 0.0)
+    )
     metrics = [Faithfulness(judge), AnswerRelevancy(judge, vectors), ContextPrecision(judge), ContextRecall(judge)]
     return Evaluator(metrics, concurrency=16, progress=False)
 
@@ -74,18 +76,33 @@ def test_every_score_comes_though_the_server_fails_in_every_way(seed: int) -> No
     assert requests > 5 * 30
 
 
-@settings(max_examples=8)
-@given(calls=st.integers(0, 60), concurrency=st.integers(1, 16))
-def test_a_budget_of_calls_is_never_exceeded(calls: int, concurrency: int) -> None:
+@settings(max_examples=10)
+@given(
+    unit=st.sampled_from(["calls", "tokens", "dollars"]),
+    room=st.integers(0, 60),
+    concurrency=st.integers(1, 16),
+    shared=st.booleans(),
+)
+def test_a_budget_is_never_exceeded(unit: str, room: int, concurrency: int, shared: bool) -> None:
+    """Whatever is limited, whoever shares the limit, however many requests go on at a time."""
+    of_a_call = {"calls": 1.0, "tokens": 5_000.0, "dollars": 0.005}[unit]  # about what is set aside for one
+    limit = room * of_a_call
+    budget = Budget(**{unit: limit if unit == "dollars" else int(limit)})  # type: ignore[arg-type]
     with FakeOpenAI(reply) as server:
-        measure = evaluator(server, Budget(calls=calls))
+        measure = evaluator(server, budget, embedding=budget if shared else None)
         measure.concurrency = concurrency
         report = measure.run(SAMPLES[:10])
-        spent = server.count("chat/completions")
-    assert spent <= calls
+        requests = server.count() if shared else server.count("chat/completions")
+    told = report.judging()
+    spent = {"calls": requests, "tokens": told.usage.total_tokens, "dollars": told.paid or 0.0}[unit]
+    if shared:
+        assert spent <= limit
+    assert getattr(budget.spent, unit) <= limit
+    assert budget.spent.calls == requests
     reasons = [score.reason for row in report for score in row.scores.values() if score.status == "failed"]
     assert all(reason.startswith("BudgetError") for reason in reasons)
-    assert bool(reasons) == (calls < 50)
+    assert bool(reasons) or requests >= 50
+    assert requests > 0 or room < 2
 
 
 def test_a_run_cut_short_by_its_budget_goes_on_with_a_new_one(tmp_path: Path) -> None:
