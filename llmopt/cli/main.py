@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..errors import LlmoptError
-from . import ask, demo, diagnose, evaluate, ladder
+from . import ask, demo, diagnose, evaluate, finetune, ladder
 
 __all__ = ["main"]
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"llmopt {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (demo, ask, evaluate, ladder, diagnose):
+    for command in (demo, ask, evaluate, ladder, diagnose, finetune):
         command.add_to(commands)
     chosen = parser.parse_args(arguments)
     try:

@@ -1,6 +1,6 @@
 """Fine-tuning: examples, checks, jobs."""
 
-from .check import check_file, run_check
+from .check import check_file
 from .cost import CostEstimate, default_epochs
 from .examples import example_record, iterate_examples, read_examples, write_examples
 from .few_shot_distil import FewShotDistil
@@ -47,7 +47,6 @@ __all__ = [
     "fix_file",
     "iterate_examples",
     "read_examples",
-    "run_check",
     "shape_of",
     "split_examples",
     "write_examples",

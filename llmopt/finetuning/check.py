@@ -18,7 +18,7 @@ from .sensitive import sensitive_faults
 from .shapes import shape_of
 from .structure import Method, is_plain, record_faults
 
-__all__ = ["check_file", "run_check"]
+__all__ = ["check_file"]
 
 _KEPT_PER_RULE = 50
 _MEGABYTE = 1_000_000
@@ -77,17 +77,6 @@ def check_file(
         check.take(read)
     check.whole(path.stat().st_size, least_examples, most_megabytes)
     return check.report(path, epochs, price)
-
-
-def run_check(
-    path: str | Path, *, method: Method | None = None, model: str | None = None, validation: str | Path | None = None
-) -> CheckReport:
-    """Return the report for a command line: `print(report)` shows it, `report.exit_code` is 0 or 1.
-
-    Raises:
-        StorageError: When the file cannot be read.
-    """
-    return check_file(path, method=method, model=model, validation=validation)
 
 
 def _first_method(path: Path) -> Method | None:

@@ -20,7 +20,7 @@ from .report import CheckReport
 from .shapes import example_of, shape_of
 from .structure_turns import ALIASES, TURN_KEYS
 
-__all__ = ["FixReport", "fix_file", "repaired"]
+__all__ = ["FixReport", "fix_file", "repaired", "repairs_text", "write_repaired"]
 
 _CHAT_KEYS = ("messages", "tools", "parallel_tool_calls", "functions")
 _PAIR_KEYS = ("input", "preferred_output", "non_preferred_output")
@@ -40,8 +40,13 @@ class FixReport:
 
     def __str__(self) -> str:
         """Say what was repaired, then the report of what is left."""
-        done = ", ".join(f"{rule} {count:,}" for rule, count in sorted(self.fixed.items())) or "nothing"
-        return f"repaired: {done}\n{self.after}"
+        return f"{repairs_text(self.fixed)}\n{self.after}"
+
+
+def repairs_text(fixed: Mapping[str, int]) -> str:
+    """Return what was repaired, in one line."""
+    done = ", ".join(f"{rule} {count:,}" for rule, count in sorted(fixed.items())) or "nothing"
+    return f"repaired: {done}"
 
 
 def fix_file(path: str | Path, target: str | Path) -> FixReport:
@@ -64,9 +69,19 @@ def fix_file(path: str | Path, target: str | Path) -> FixReport:
         >>> dict(report.fixed)
         {'json-array': 1, 'other-shape': 1}
     """
-    path, target = Path(path), Path(target)
+    fixed = write_repaired(Path(path), Path(target))
+    return FixReport(fixed, check_file(target))
+
+
+def write_repaired(path: Path, target: Path) -> Mapping[str, int]:
+    """Write a repaired copy, whole or not at all, and return how often each rule's breach was repaired; see `fix_file`.
+
+    Raises:
+        StorageError: When a file cannot be read or written.
+        UsageError: When `target` is the file itself.
+    """
     if path.resolve() == target.resolve():
-        raise UsageError(f"fix_file writes a new file and keeps the old one: choose another target than {path}")
+        raise UsageError(f"a repair writes a new file and keeps the old one: choose another target than {path}")
     fixed: Counter[str] = Counter()
     temporary = target.with_name(f".{target.name[:80]}.{uuid.uuid4().hex}.tmp")
     try:
@@ -82,7 +97,7 @@ def fix_file(path: str | Path, target: str | Path) -> FixReport:
         if isinstance(error, StorageError):
             raise
         raise StorageError(f"cannot write {target}: {error}") from error
-    return FixReport(dict(fixed), check_file(target))
+    return dict(fixed)
 
 
 def _write(file: TextIO, path: Path, fixed: Counter[str]) -> None:

@@ -125,7 +125,8 @@ class CheckReport:
         errors = sum(count for rule, count in self.counts.items() if RULES[rule].severity == "error")
         warnings = sum(count for rule, count in self.counts.items() if RULES[rule].severity == "warning")
         verdict = "ready" if self.ok else "not ready"
-        yield f"{self.path}: {verdict} for {self.method} fine-tuning, {errors} errors, {warnings} warnings"
+        found = f"{errors} error{'' if errors == 1 else 's'}, {warnings} warning{'' if warnings == 1 else 's'}"
+        yield f"{self.path}: {verdict} for {self.method} fine-tuning, {found}"
         yield f"  {self.examples:,} examples in {self.lines:,} lines, {self.bytes:,} bytes"
         shown: dict[str, int] = {}
         for finding in self.findings:

@@ -41,7 +41,7 @@ class Fault:
     what: str
 
 
-_FIX = "`fix_file` does it"
+_FIX = "`fix_file` (`--fix OUT`) does it"
 _ALL = (
     # The file
     Rule("empty-file", "error", "write one JSON object per line"),

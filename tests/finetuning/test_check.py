@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmopt.errors import StorageError, UsageError
-from llmopt.finetuning import RULES, check_file, run_check
+from llmopt.finetuning import RULES, check_file
 from llmopt.finetuning.plain import plain_run
 from llmopt.finetuning.structure import is_plain, record_faults
 from llmopt.types import Sample
@@ -254,7 +254,7 @@ def test_one_answer_for_nearly_all_questions_is_said(tmp_path: Path) -> None:
 
 
 def test_the_report_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
-    report = run_check(write(tmp_path / "train.jsonl", json.dumps(chat(USER))), model="gpt-4.1-mini")
+    report = check_file(write(tmp_path / "train.jsonl", json.dumps(chat(USER))), model="gpt-4.1-mini")
     text = str(report)
     assert report.exit_code == 1
     assert report.first_fault == 5
@@ -267,7 +267,7 @@ def test_the_report_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_valid_file_has_exit_code_zero(tmp_path: Path) -> None:
-    assert run_check(write(tmp_path / "train.jsonl")).exit_code == 0
+    assert check_file(write(tmp_path / "train.jsonl")).exit_code == 0
 
 
 def test_only_the_first_findings_of_a_rule_are_kept_and_all_are_counted(tmp_path: Path) -> None:
