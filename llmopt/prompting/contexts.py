@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from .._fences import Fenced, fence_all
 from .._replies import cited_numbers
@@ -48,12 +49,12 @@ def within_budget(contexts: Sequence[Hit], max_tokens: int | None) -> Sequence[H
         return contexts
     if max_tokens < 1:
         raise UsageError(f"`max_context_tokens` must be at least 1, got {max_tokens}")
-    if _SAFELY * sum(estimate_tokens(hit.document.text) for hit in contexts) <= max_tokens:
+    if _SAFELY * sum(_estimated(hit.document.text) for hit in contexts) <= max_tokens:
         return contexts
     kept: list[Hit] = []
     left = max_tokens
     for hit in contexts:
-        left -= count_tokens(hit.document.text).count
+        left -= _counted(hit.document.text)
         if left < 0:
             break
         kept.append(hit)
@@ -64,6 +65,17 @@ def within_budget(contexts: Sequence[Hit], max_tokens: int | None) -> Sequence[H
     if len(kept) < len(contexts):
         note("contexts dropped", [hit.document.id for hit in contexts[len(kept) :]])
     return kept
+
+
+# A text is asked for twice per question, for the prompt and for the answer's contexts, and comes again in others.
+@lru_cache(maxsize=1024)
+def _estimated(text: str) -> int:
+    return estimate_tokens(text)
+
+
+@lru_cache(maxsize=1024)
+def _counted(text: str) -> int:
+    return count_tokens(text).count
 
 
 def _cut(text: str, max_tokens: int) -> str:
