@@ -9,6 +9,7 @@ import numpy as np
 
 from ..._stats import mean
 from ..._stats.estimate import Floats
+from ..._sync import call
 from ..._text import is_cjk, words
 from ...errors import CorpusError
 from ...evaluation import Report, Row
@@ -150,7 +151,7 @@ async def _grouped(questions: Sequence[str], embedder: Embedder | None, seed: in
     except CorpusError:  # not a word in any of the questions
         return None
     count = min(_MOST, max(2, len(questions) // _PER_CLUSTER))
-    member, nearness = clustered(vectors, count, seed=seed)
+    member, nearness = await call(clustered, vectors, count, seed=seed)
     names: dict[int, str] = {}
     for number in sorted(set(member)):
         inside = [text for text, at in zip(questions, member, strict=True) if at == number]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..._sync import run_sync
+from ..._sync import call, run_sync
 from ...errors import UsageError
 from ...evaluation import Answering, Evaluator, Report, Row
 from ...evaluation.needs import prepared
@@ -122,7 +122,7 @@ async def adiagnose(
     judge = judge or judge_of(evaluator)
     spent = await mark_supported(dossiers, judge, passing)
     cases = [case_of(dossier, evaluator.metrics, passing) for dossier in dossiers]
-    inferred = infer([case.case for case in cases], exact=investigation.exact, seed=seed)
+    inferred = await call(infer, [case.case for case in cases], exact=investigation.exact, seed=seed)
     findings = [
         finding_of(dossier, case, chances, target)
         for dossier, case, chances in zip(dossiers, cases, inferred.chances, strict=True)
@@ -137,7 +137,7 @@ async def adiagnose(
         shares=shares,
         axes=axis_shares(tally, seed=seed) if findings else {},
         report=found,
-        suggestions=suggestions_for(pipeline, dossiers, findings, shares, known, found),
+        suggestions=await call(suggestions_for, pipeline, dossiers, findings, shares, known, found),
         categories=await categories_of(found, findings, target, embedder, seed=seed),
         caveats=caveats_of(
             pipeline, dossiers, parts.left_out, target, same=investigation.same, corpus=known, judge=judge

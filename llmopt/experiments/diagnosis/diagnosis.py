@@ -12,7 +12,7 @@ from .finding import Axis, CategoryFailures, Cause, CauseShare, Finding, Suggest
 
 __all__ = ["Diagnosis"]
 
-_SUGGESTED = 5
+_SUGGESTED, _CAUSES = 5, 3
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Diagnosis:
         rows = [
             [
                 shortened(category.name, 40) or "(no category)",
-                ", ".join(f"{count} {cause}" for cause, count in category.causes.items()) or "-",
+                _most(category.causes),
                 str(category.samples),
                 str(category.score),
             ]
@@ -120,6 +120,11 @@ class Diagnosis:
         ]
         headings = ("", "against", "next experiment", "at most", "calls")
         return Table(headings, rows, numbers=2, caption="What to try next, by gain per cost")
+
+
+def _most(causes: Mapping[Cause, int]) -> str:
+    listed = [f"{count} {cause}" for cause, count in causes.items()]
+    return ", ".join([*listed[:_CAUSES], *(["..."] if len(listed) > _CAUSES else [])]) or "-"
 
 
 def _percent(estimate: Estimate) -> str:

@@ -127,9 +127,21 @@ def _told_apart(chosen: Sequence[Needed], corpus: Corpus) -> list[Needed]:
     order = {each.id: number for number, each in enumerate(corpus.indexed)}
     places = {(each.source, order[each.document.id]) for each in chosen if each.document.id in order}
     cut = {place for place in places if (place[0], place[1] + 1) in places or (place[0], place[1] - 1) in places}
+    apart = [each for each in chosen if (each.source, order.get(each.document.id, -1)) in cut]
     return [
-        replace(each, whole=(each.source, order.get(each.document.id, -1)) not in cut) for each in chosen
-    ]  # fmt: skip
+        replace(each, whole=False, document=_joined(each, apart, corpus)) if each in apart else each for each in chosen
+    ]
+
+
+def _joined(piece: Needed, apart: Sequence[Needed], corpus: Corpus) -> Document:
+    """Return the stretch of the document that the pieces were cut from; the piece alone where that is not known."""
+    whole = corpus.whole(piece.source)
+    spans = [each.document.span for each in apart if each.source == piece.source]
+    known = [span for span in spans if span is not None]
+    if whole is None or len(known) < len(spans):
+        return piece.document
+    start, end = min(span.start for span in known), max(span.end for span in known)
+    return Document(piece.source, whole.text[start:end], whole.metadata)
 
 
 def _fitting(document: Document | None, text: str, max_tokens: int) -> Document:

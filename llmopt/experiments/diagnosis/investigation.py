@@ -19,7 +19,7 @@ from .stand_in import StandIns
 
 __all__ = ["Dossier", "Investigation"]
 
-_PILOT = 12
+_PILOT = 100
 
 
 @dataclass
@@ -144,13 +144,14 @@ class Investigation:
         return f"the gold document {empty[0]!r} is in no document that is known: give `corpus`" if empty else ""
 
     async def _ask_again(self, dossiers: Sequence[Dossier]) -> None:
-        """Ask as it is: a few first; when they say the same word by word each time, the others would too."""
+        """Ask as it is: once at first; when all say the same word by word as before, they would say it again."""
         first, others = dossiers[:_PILOT], dossiers[_PILOT:]
-        await self._run(first, "current", self._repeats)
+        await self._run(first, "current", 1)
         pilot = [(dossier, asked) for dossier in first for asked in dossier.asked["current"]]
         alike = all(not asked.failure and asked.sample.answer == d.row.sample.answer for d, asked in pilot)
         self.same = len(pilot) if alike else 0
         if not self.exact:
+            await self._run(first, "current", self._repeats - 1)
             await self._run(others, "current", self._repeats)
 
     async def _ask_otherwise(self, dossiers: Sequence[Dossier]) -> None:
@@ -159,8 +160,11 @@ class Investigation:
         await self._run([dossier for dossier in dossiers if dossier.none], "none", repeats)
 
     async def _run(self, dossiers: Sequence[Dossier], condition: Condition, repeats: int) -> None:
-        first = 0 if self.exact else 1
-        asking = [(dossier, first + number) for dossier in dossiers for number in range(repeats)]
+        asking = [
+            (dossier, 0 if self.exact else 1 + len(dossier.asked[condition]) + number)
+            for dossier in dossiers
+            for number in range(repeats)
+        ]
         reruns = [Rerun(d.row.sample, condition, number, d.contexts(condition)) for d, number in asking]
         for (dossier, _), asked in zip(asking, await self._rerunner.run(reruns), strict=True):
             dossier.asked[condition].append(asked)

@@ -95,4 +95,4 @@ def _flaw(dossier: Dossier, metrics: Sequence[Metric], passing: float) -> Flaw:
     if not told or dossier.guessed:
         wrong = [dossier.row.sample]
     without: list[Sample] = [each.sample for each in dossier.asked["none"] if each.tells]
-    return flaw_of(wrong, without, metrics)
+    return flaw_of(wrong, [] if dossier.supported else without, metrics)

@@ -86,8 +86,8 @@ def cause_of(right: Right, seen: Observed) -> Ruling:
     3. Is the question marked unanswerable? Then it should have abstained: instruction.
     4. Is it right without contexts? The contexts distract.
     5. Is it right with the gold passages? The context is to blame, where the gold passage got lost.
-    6. Is it wrong with them, and the contexts support what it says? The label is suspect.
-    7. Is it wrong with them? The behaviour is: format, refusal, instruction, or else reasoning.
+    6. Is it wrong with them in a way that shows? Format, refusal or instruction.
+    7. Do the contexts support what it says, all the same? The label is suspect. Else its reasoning is wrong.
     8. Else nobody can tell, but for a visible fault of form.
     """
     if seen.failure:
@@ -130,16 +130,12 @@ def _context(seen: Observed) -> Ruling:
 
 
 def _behaviour(seen: Observed) -> Ruling:
-    beginning = "wrong with the gold passages too"
-    if seen.fault == "format":
-        return Ruling("format", _joined(beginning, seen.fault_reason))
-    if seen.supported:
+    if seen.supported and not seen.fault:
         return Ruling("suspect label", "the contexts support the answer, and the reference says otherwise")
-    lost = "" if seen.place in {"in the prompt", "unknown"} else f"(and the passage is lost: {seen.place})"
-    if seen.fault:
-        return Ruling(seen.fault, " ".join(filter(None, (_joined(beginning, seen.fault_reason), lost))))
-    said = "it has the passages, keeps to the form, and concludes wrongly"
-    return Ruling("reasoning", " ".join(filter(None, (_joined(beginning, said), lost))))
+    said = seen.fault_reason or "it has the passages, keeps to the form, and concludes wrongly"
+    lost = seen.place not in {"in the prompt", "unknown"}
+    also = f" (and without them the passage is lost: {seen.place})" if lost else ""
+    return Ruling(seen.fault or "reasoning", f"wrong with the gold passages too: {said}{also}")
 
 
 def _without_gold(seen: Observed) -> Ruling:
