@@ -24,7 +24,8 @@ def add_to(commands: Commands) -> None:
     parser = commands.add_parser("ladder", help="try changes one at a time, keep what works, diagnose the rest")
     add_measure_arguments(parser)
     parser.add_argument(
-        "--steps", help="a name beside the pipeline: a mapping from step to changes (default: what the diagnosis suggests)"
+        "--steps",
+        help="a name beside the pipeline: a mapping from step to changes (default: what the diagnosis suggests)",
     )
     parser.add_argument("--tries", type=int, default=6, help="suggested steps at most")
     parser.add_argument("--held-out", type=float, default=0.3, help="share of the samples kept for the last check")
@@ -66,19 +67,20 @@ def _steps(measured: Measurement, name: str | None) -> Mapping[str, Changes]:
     found = measured.subject.beside.get(name or "steps")
     if found is None and name is None:
         return {}
-    if not isinstance(found, Mapping) or not found:
-        raise UsageError(
-            f"--steps {name or 'steps'}: a mapping from the name of a step to its changes is wanted beside the pipeline, "
-            f"for example {{'more passages': {{'k': 10}}}}; there is {type(found).__name__}"
-        )
-    return cast("Mapping[str, Changes]", found)
+    if isinstance(found, Mapping) and found:
+        return cast("Mapping[str, Changes]", found)
+    raise UsageError(
+        f"--steps {name or 'steps'}: beside the pipeline a mapping from the name of a step to its changes is wanted, "
+        f"for example {{'more passages': {{'k': 10}}}}; there is {'nothing' if not found else 'something else'}"
+    )
 
 
 def _climbed(ladder: Ladder, steps: Mapping[str, Changes], measured: Measurement, tries: int) -> Diagnosis:
     diagnosing = partial(_diagnosed, ladder, measured)
     if not steps:
         return follow_suggestions(ladder, diagnosing, tries=tries)
-    climb_steps(ladder, steps)
+    for name in climb_steps(ladder, steps):
+        print(f"Left out, it would change nothing here: {name}")
     return diagnosing(ladder.top)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..evaluation import Evaluator, HeuristicJudge, ModelJudge, load_samples, standard_metrics
-from ..interfaces import ChatModel, Embedder, Judge
+from ..interfaces import ChatModel, Judge
 from ..models import LatentSemantic
 from ..pipeline import Pipeline
 from ..types import Need, Sample
@@ -20,6 +20,7 @@ __all__ = ["Measurement", "add_measure_arguments", "measurement"]
 
 _ANSWER: frozenset[Need] = frozenset({"answer"})
 _CONTEXTS: frozenset[Need] = frozenset({"contexts", "context_ids"})
+_OF_RETRIEVAL = ("hit_rate@5", "context_recall")  # offline the reader is a stand-in: what it was given says more
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ def add_measure_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("subject", help="app.py:pipeline, package.module:pipeline, or a folder of documents")
     parser.add_argument("samples", type=Path, help="questions: JSONL, JSON, CSV, TSV or a BEIR folder")
     parser.add_argument("--evaluator", help="a name beside the pipeline (default: `evaluator` where there is one)")
-    parser.add_argument("--target", help="the metric that decides (default: the evaluator's first)")
+    parser.add_argument(
+        "--target", help="the metric that decides (default: the evaluator's first; offline one of retrieval)"
+    )
     parser.add_argument("--limit", type=int, help="only the first so many samples")
     parser.add_argument("--output", type=Path, default=Path("llmopt-report"), help="folder for what is written")
     parser.add_argument("--encoding", default="utf-8", help="of a folder's files without a byte order mark")
@@ -69,7 +72,8 @@ def measurement(arguments: argparse.Namespace) -> Measurement:
     names = [metric.name for metric in evaluator.metrics]
     if arguments.target is not None and arguments.target not in names:
         raise UsageError(f"--target {arguments.target!r} is not measured; the evaluator has {', '.join(names)}")
-    return Measurement(subject, samples, evaluator, arguments.target or names[0], own is not None or model is not None)
+    usual = names[0] if own or model else next((name for name in names if name in _OF_RETRIEVAL), names[0])
+    return Measurement(subject, samples, evaluator, arguments.target or usual, own is not None or model is not None)
 
 
 def _own_evaluator(subject: Subject, name: str | None) -> Evaluator | None:
@@ -83,15 +87,8 @@ def _own_evaluator(subject: Subject, name: str | None) -> Evaluator | None:
 
 
 def _usual_evaluator(subject: Subject, samples: Sequence[Sample], model: ChatModel | None) -> Evaluator:
-    embedder = _embedder(subject, samples)
+    embedder = LatentSemantic().fit([f"{sample.question} {sample.reference or ''}" for sample in samples])
     judge: Judge = HeuristicJudge(embedder) if model is None else ModelJudge(model)
     searching = not isinstance(subject.pipeline, Pipeline) or subject.pipeline.retriever or subject.pipeline.routes
     metrics = standard_metrics(samples, judge, embedder, filled=_ANSWER | _CONTEXTS if searching else _ANSWER)
     return Evaluator(metrics, partial=True)
-
-
-def _embedder(subject: Subject, samples: Sequence[Sample]) -> Embedder:
-    found = subject.beside.get("embedder")
-    if isinstance(found, Embedder):
-        return found
-    return LatentSemantic().fit([f"{sample.question} {sample.reference or ''}" for sample in samples])

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
-from ..demo import make_retrievers
+from ..demo import make_first_try
 from ..documents import load_documents
 from ..errors import UsageError
 from ..evaluation import Application
+from ..evaluation.application import Answers
 from ..interfaces import ChatModel
-from ..models import ExtractiveReader
 from ..pipeline import Pipeline
-from ..prompting import Grounded
 from ..types import Document
 
 __all__ = ["Subject", "load_subject"]
 
 _USUAL = "pipeline"
-_CONTEXTS = 5
 
 
 @dataclass(frozen=True)
@@ -82,9 +80,8 @@ def load_subject(text: str, model: ChatModel | None, *, encoding: str = "utf-8")
 
 def _of_documents(path: Path, model: ChatModel | None, encoding: str) -> Subject:
     documents = load_documents(path, encoding=encoding)
-    embedder, retrievers = make_retrievers(documents)
-    pipeline = Pipeline(model=model or ExtractiveReader(), prompt=Grounded(), retriever=retrievers["BM25"], k=_CONTEXTS)
-    return Subject(pipeline, {"embedder": embedder}, documents)
+    pipeline, steps = make_first_try(documents, model)
+    return Subject(pipeline, {"steps": steps}, documents)
 
 
 def _module(place: str, path: Path) -> ModuleType:
@@ -118,7 +115,7 @@ def _pipeline(found: object, text: str) -> Pipeline | Application:
         code = getattr(found, "__code__", None)
         if code is not None and code.co_argcount == 0 and not code.co_flags & 0x04:
             return _pipeline(found(), text)
-        return Application(found)
+        return Application(cast("Answers", found))
     raise UsageError(
         f"{text} is a {type(found).__name__}; wanted is a Pipeline, a function from question to answer, or a function "
         "without arguments that makes a Pipeline"

@@ -3,7 +3,7 @@
 from .corpus import demo_samples, python_reference
 from .evidence import EvidenceRecall
 from .job import Demo, DemoOptions, run_demo
-from .setting import Setting, make_retrievers, make_setting
+from .setting import Setting, make_first_try, make_retrievers, make_setting
 
 __all__ = [
     "Demo",
@@ -11,6 +11,7 @@ __all__ = [
     "EvidenceRecall",
     "Setting",
     "demo_samples",
+    "make_first_try",
     "make_retrievers",
     "make_setting",
     "python_reference",

@@ -88,9 +88,7 @@ def _plan(setting: Setting, samples: list[Sample]) -> str:
 
 def _climbed(setting: Setting, samples: list[Sample]) -> Ladder:
     target = setting.climbing.metrics[0].name
-    ladder = Ladder(
-        setting.baseline, samples, setting.climbing, target, planned=len(setting.steps), held_out=_HELD_OUT
-    )
+    ladder = Ladder(setting.baseline, samples, setting.climbing, target, planned=len(setting.steps), held_out=_HELD_OUT)
     climb_steps(ladder, setting.steps)
     print(ladder)
     if ladder.top is not ladder.rungs[0]:
@@ -137,7 +135,8 @@ def _show_examples(reports: Mapping[str, Report]) -> None:
 def _write(folder: Path, ladder: Ladder, reports: Mapping[str, Report], diagnosis: Diagnosis) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, report in reports.items():
-        report.to_csv(folder / f"{name}.csv")
+        report.to_json(folder / f"{name.replace(' ', '-')}.json")
+        report.to_csv(folder / f"{name.replace(' ', '-')}.csv")
     study = Study.of_rungs(
         ladder.rungs,
         ladder.target,

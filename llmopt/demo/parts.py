@@ -12,7 +12,9 @@ from ..types import Hit
 
 __all__ = ["PartByPart", "split_question"]
 
-_SEAM = re.compile(r"[,;]?\s+and\s+(?=(?:what|which|who|how|why|where|when|do|does|is|are|can|may)\b)|(?<=[?？])\s*", re.I)
+_SEAM = re.compile(
+    r"[,;]?\s+and\s+(?=(?:what|which|who|how|why|where|when|do|does|is|are|can|may)\b)|(?<=[?？])\s*", re.I
+)
 _FEWEST_WORDS = 3
 
 

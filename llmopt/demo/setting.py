@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from ..chunking import Recursive, Tokens
 from ..evaluation import (
@@ -19,23 +18,20 @@ from ..evaluation import (
     ModelJudge,
     ReciprocalRank,
 )
-from ..errors import UsageError
-from ..interfaces import ChatModel, Embedder, IndexedRetriever, Judge, Retriever
+from ..interfaces import ChatModel, Embedder, Judge, Retriever
 from ..models import ExtractiveReader, LatentSemantic
 from ..pipeline import Pipeline
 from ..prompting import Grounded
-from ..reranking import MMR, DropDuplicates, Rules
 from ..retrieval import BM25, Dense, Hybrid
 from ..types import Document
 from .evidence import EvidenceRecall
-from .parts import PartByPart
+from .steps import Change, usual_steps
 
-__all__ = ["Change", "Setting", "make_retrievers", "make_setting"]
-
-Change: TypeAlias = Callable[[Pipeline], Mapping[str, object]]
+__all__ = ["Setting", "make_first_try", "make_retrievers", "make_setting"]
 
 CHUNK_TOKENS, CHUNK_OVERLAP = 220, 40
 _SMALL_TOKENS, _FEW, _MORE = 100, 3, 8
+_STEP = "passages of {} tokens, cut at sentence ends"
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ def make_setting(
     answering = [Faithfulness(judge), AnswerRelevancy(judge, embedder), ContextPrecision(judge), ContextRecall(judge)]
     return Setting(
         baseline,
-        _steps(passages, embedder),
+        usual_steps(embedder, {_STEP.format(CHUNK_TOKENS): passages}, k=_MORE, model=model),
         Evaluator([*retrieval[:1], correctness], progress=progress),
         Evaluator([correctness, *answering, *retrieval], progress=progress),
         embedder,
@@ -98,32 +94,17 @@ def make_setting(
     )
 
 
+def make_first_try(documents: Sequence[Document], model: ChatModel | None = None) -> tuple[Pipeline, dict[str, Change]]:
+    """Return a plain pipeline over a user's documents, the nearest passages by cosine, with steps to try on it."""
+    passages = _passages(documents)
+    embedder = LatentSemantic().fit([passage.text for passage in passages])
+    baseline = Pipeline(model=model or ExtractiveReader(), prompt=Grounded(), retriever=Dense(embedder).index(passages))
+    cuts = {
+        _STEP.format(tokens): Recursive(max_tokens=tokens, overlap=CHUNK_OVERLAP).chunk_many(documents)
+        for tokens in (CHUNK_TOKENS // 2, CHUNK_TOKENS * 2)
+    }
+    return baseline, usual_steps(embedder, cuts, k=2 * baseline.k, model=model)
+
+
 def _passages(documents: Sequence[Document]) -> list[Document]:
     return Recursive(max_tokens=CHUNK_TOKENS, overlap=CHUNK_OVERLAP).chunk_many(documents)
-
-
-def _steps(passages: Sequence[Document], embedder: Embedder) -> dict[str, Change]:
-    return {
-        f"{_MORE} passages instead of {_FEW}": lambda _: {"k": _MORE},
-        f"passages of {CHUNK_TOKENS} tokens, cut at sentence ends": lambda _: {
-            "retriever": Dense(embedder).index(passages)
-        },
-        "words instead of meaning (BM25)": lambda stands: {"retriever": BM25().index(_indexed(stands))},
-        "words and meaning (Hybrid)": lambda stands: {
-            "retriever": Hybrid([BM25(), Dense(embedder)]).index(_indexed(stands))
-        },
-        "a rule: no passage twice": lambda _: {"reranker": Rules([DropDuplicates()])},
-        "various passages (MMR)": lambda _: {"reranker": MMR(embedder)},
-        "two-part questions, part by part": lambda stands: {"retriever": PartByPart(_retriever(stands))},
-    }
-
-
-def _retriever(stands: Pipeline) -> Retriever:
-    if stands.retriever is None:
-        raise UsageError("the demo's pipelines have a retriever")
-    return stands.retriever
-
-
-def _indexed(stands: Pipeline) -> Sequence[Document]:
-    retriever = _retriever(stands)
-    return retriever.documents if isinstance(retriever, IndexedRetriever) else ()

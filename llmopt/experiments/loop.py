@@ -8,6 +8,7 @@ from typing import TypeAlias
 from ..errors import UsageError
 from ..pipeline import Pipeline
 from .diagnosis import Diagnosis, Suggestion
+from .difference import differences
 from .ladder import Ladder
 from .rung import Rung
 
@@ -17,20 +18,31 @@ Changes: TypeAlias = Mapping[str, object] | Callable[[Pipeline], Mapping[str, ob
 Diagnosing: TypeAlias = Callable[[Rung], Diagnosis]
 
 
-def climb_steps(ladder: Ladder, steps: Mapping[str, Changes]) -> None:
+def climb_steps(ladder: Ladder, steps: Mapping[str, Changes]) -> list[str]:
     """Try named steps one after the other, each on top of what stands by then.
 
     Args:
         ladder: Begun or not.
-        steps: By name, the slots to change as for `Ladder.step`, or a function that makes them from the
-            pipeline that stands.
+        steps: By name, the changes as for `Ladder.step`, or a function that makes them from the pipeline
+            that stands.
+
+    Returns:
+        The names of the steps made by a function that changed nothing of what stood; they are no rungs.
 
     Raises:
-        UsageError: When a step changes nothing or more than one thing.
+        UsageError: When a step changes more than one thing, or a mapping changes nothing.
     """
     ladder.begin()
+    idle: list[str] = []
     for name, changes in steps.items():
-        ladder.step(name, **(changes(ladder.top.pipeline) if callable(changes) else changes))
+        stands = ladder.top.pipeline
+        made = changes(stands) if callable(changes) else changes
+        slots = {path: value for path, value in made.items() if "." not in path}
+        if callable(changes) and len(slots) == len(made) and not differences(stands, stands.but(**slots)):
+            idle.append(name)
+        else:
+            ladder.step(name, **made)
+    return idle
 
 
 def follow_suggestions(ladder: Ladder, diagnosing: Diagnosing, *, tries: int = 6) -> Diagnosis:

@@ -9,6 +9,7 @@ import pytest
 
 from llmopt.cli import main
 from llmopt.evaluation import Report
+from llmopt.experiments import Study
 from llmopt.testing.server import FakeOpenAI
 
 
@@ -77,9 +78,14 @@ def test_a_model_on_a_server_answers(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_the_demo_runs_offline_on_a_few_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--limit", "6", "--output", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
-    for word in ("BM25", "Dense", "Hybrid", "faithfulness", "evidence_recall", "6 questions", "Offline"):
+    for word in ("BM25", "Hybrid", "faithfulness", "evidence_recall", "6 questions", "Offline", "still fails"):
         assert word in printed
-    report = Report.from_json(tmp_path / "out" / "Hybrid.json")
+    study = Study.from_json(tmp_path / "out" / "report.json")
+    assert study.variants[0].name == "baseline"
+    assert len(study.variants) == 8
+    assert study.diagnosis is not None
+    assert "<script" in (tmp_path / "out" / "report.html").read_text()
+    report = Report.from_json(tmp_path / "out" / "top-of-the-ladder.json")
     assert len(report) == 6
     assert not report.failures()
 
@@ -100,7 +106,7 @@ def test_the_demo_with_a_model_shows_the_plan_and_wants_a_yes(
         assert "calls" in capsys.readouterr().out
         assert main(["demo", "--limit", "2", "--yes", *model]) == 0
         assert server.count("chat/completions") > 0
-    report = Report.from_json(tmp_path / "out" / "BM25.json")
+    report = Report.from_json(tmp_path / "out" / "first-try.json")
     assert report.rows[0].sample.answer == "Underscores group digits [1]."
     assert all(score.value is None for name, score in report.rows[0].scores.items() if name == "context_precision")
 
