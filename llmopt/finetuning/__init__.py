@@ -4,7 +4,7 @@ from .check import check_file
 from .cost import CostEstimate, default_epochs
 from .examples import example_record, iterate_examples, read_examples, write_examples
 from .few_shot_distil import FewShotDistil
-from .local_chat import LocalChat
+from .local_chat import LocalChat, merge_adapter
 from .lora import LoRAFineTune
 from .losses import LossPoint, draw_losses
 from .openai import OpenAIFineTune
@@ -46,6 +46,7 @@ __all__ = [
     "examples_from_traces",
     "fix_file",
     "iterate_examples",
+    "merge_adapter",
     "read_examples",
     "shape_of",
     "split_examples",

@@ -1,16 +1,16 @@
-"""Chats as token ids, with a mark on what is learnt: the assistant's turns and nothing else."""
+"""Chats and pairs as token ids, with a mark on what is learnt: the assistant's turns and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from ..errors import UsageError
 from ..types import Example, Message, ToolSpec
 from .turns import message_record, tool_record
 
-__all__ = ["Encoded", "Tokenizer", "encode_chat", "render"]
+__all__ = ["Encoded", "EncodedPair", "Tokenizer", "encode_chat", "encode_pair", "render"]
 
 _PLAIN = (
     "{% for message in messages %}<|{{ message['role'] }}|> {{ message['content'] }} {% if message['role'] == "
@@ -54,6 +54,14 @@ class Encoded:
     learnt: tuple[bool, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedPair:
+    """The same chat with its preferred and with its other last turn; only that turn is learnt."""
+
+    preferred: Encoded
+    rejected: Encoded
+
+
 def render(tokenizer: Tokenizer, messages: Sequence[Message], tools: Sequence[ToolSpec] = (), *, asking: bool) -> str:
     """Return a chat as the model reads it; `asking` ends it where the assistant is to speak."""
     template = None if tokenizer.chat_template else _PLAIN
@@ -90,6 +98,25 @@ def encode_chat(tokenizer: Tokenizer, example: Example, max_tokens: int) -> Enco
             f"answer; raise max_tokens or shorten it. It begins {example.messages[0].content[:60]!r}"
         )
     return Encoded(tuple(ids), tuple(learnt))
+
+
+def encode_pair(tokenizer: Tokenizer, example: Example, max_tokens: int) -> EncodedPair:
+    """Return a preference pair as token ids; the turns before the last one are given, not learnt.
+
+    Raises:
+        UsageError: When it is no pair, or a side is longer than `max_tokens`.
+    """
+    if example.rejected is None:
+        raise UsageError("a preference pair needs `rejected`, the turn that is not preferred")
+    other = replace(example, messages=(*example.messages[:-1], example.rejected))
+    preferred, rejected = (encode_chat(tokenizer, side, max_tokens) for side in (example, other))
+    return EncodedPair(_last_only(preferred), _last_only(rejected))
+
+
+def _last_only(chat: Encoded) -> Encoded:
+    """Return a chat in which only the last turn is learnt."""
+    before = max((place for place, is_learnt in enumerate(chat.learnt) if not is_learnt), default=-1)
+    return Encoded(chat.ids, tuple(place > before for place in range(len(chat.ids))))
 
 
 def _pieces(tokenizer: Tokenizer, example: Example) -> list[tuple[str, bool]]:

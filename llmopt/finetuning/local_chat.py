@@ -16,7 +16,7 @@ from ..types import Completion, Message, Options, Usage
 from .encoding import Tokenizer, render
 from .extras import load_extra, quiet_transformers
 
-__all__ = ["LocalChat", "best_device", "load_causal_model", "load_tokenizer"]
+__all__ = ["LocalChat", "best_device", "load_causal_model", "load_tokenizer", "merge_adapter"]
 
 
 def best_device(device: str | None) -> str:
@@ -55,6 +55,31 @@ def load_causal_model(path: str) -> Any:
             return transformers.AutoModelForCausalLM.from_pretrained(path)
     except (OSError, ValueError) as error:
         raise StorageError(f"there is no model at {path}: {error}") from error
+
+
+def merge_adapter(adapter: str, folder: str) -> str:
+    """Write a model with its adapter worked into it, and return the folder.
+
+    For serving by engines that take no adapters, and to train on what was trained before: pairs after chats.
+
+    Args:
+        adapter: The folder that `LoRAFineTune` wrote.
+        folder: For the new model.
+
+    Raises:
+        StorageError: When there is no model, or it cannot be written.
+        UsageError: When there is no adapter in it.
+    """
+    model = load_causal_model(adapter)
+    if not hasattr(model, "peft_config"):
+        raise UsageError(f"{adapter} holds no adapter, so there is nothing to merge")
+    try:
+        with quiet_transformers():
+            model.merge_and_unload().save_pretrained(folder)
+        cast(Any, load_tokenizer(adapter)).save_pretrained(folder)
+    except OSError as error:
+        raise StorageError(f"cannot write the merged model to {folder}: {error}") from error
+    return folder
 
 
 class _Engine:

@@ -5,36 +5,42 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import KW_ONLY, asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from .._files import write_text
 from .._progress import progress_bar
 from ..errors import StorageError, TuningError, UsageError
 from ..interfaces import ChatModel, FineTuneJob
 from ..types import Example, JobState, JobStatus
-from .encoding import encode_chat
+from .encoding import Tokenizer, encode_chat, encode_pair
 from .examples import example_record
 from .extras import load_extra, quiet_transformers
 from .local_chat import LocalChat, best_device, load_causal_model, load_tokenizer
 from .losses import LossPoint
+from .objectives import Imitation, Objective, Preference
 from .raw import Record, as_list, as_record, as_text
 from .training import Plan, Trainer
 
 __all__ = ["LoRAFineTune"]
+
+T = TypeVar("T")
 
 
 @dataclass(repr=False, eq=False)
 class LoRAFineTune(FineTuneJob):
     """Trains a local model: small matrices beside its own (LoRA, Hu et al. 2021), or all of it.
 
-    Only the assistant's turns count in the loss. `submit` returns when the training is over; its state,
-    the losses and a checkpoint per epoch lie in a folder per job, and the same job with the same examples
-    goes on from there after a crash. With validation examples the parameters of the best epoch are kept
-    and the training stops after `patience` epochs without a better one. The extra `finetune` is needed.
+    Of chats only the assistant's turns count in the loss. Of preference pairs (examples with `rejected`) the
+    last turn does, by direct preference optimisation (DPO) with the base model as the reference.
+
+    `submit` returns when the training is over; its state, the losses and a checkpoint per epoch lie in a
+    folder per job, and the same job with the same examples goes on from there after a crash. With validation
+    examples the parameters of the best epoch are kept and the training stops after `patience` epochs without
+    a better one. The extra `finetune` is needed.
 
     Args:
         base: Folder or name of the model to train.
@@ -49,6 +55,7 @@ class LoRAFineTune(FineTuneJob):
         learning_rate: At its highest, after the warm-up; then it falls along a cosine.
         warmup: Part of the steps, 0 to 1.
         weight_decay: Of AdamW.
+        beta: Of DPO: how dear it is to leave the base model, above 0.
         patience: Epochs without a lower validation loss before the training stops.
         max_tokens: Longest example; a longer one is an error.
         seed: Of the order of the examples, of the new matrices and of the dropout.
@@ -71,6 +78,7 @@ class LoRAFineTune(FineTuneJob):
     learning_rate: float = 2e-4
     warmup: float = 0.05
     weight_decay: float = 0.0
+    beta: float = 0.1
     patience: int = 2
     max_tokens: int = 2_048
     seed: int = 0
@@ -81,7 +89,7 @@ class LoRAFineTune(FineTuneJob):
         """Train, or go on where an interrupted run of the same job stopped, and return the job's id.
 
         Raises:
-            UsageError: When an example is too long, is a preference pair, or a setting makes no sense.
+            UsageError: When an example is too long, chats and pairs are mixed, or a setting makes no sense.
             TuningError: When the job was cancelled, or the loss is not finite.
             MissingExtraError: When the packages are not installed.
             StorageError: When the base model is not there, or the disk is full.
@@ -131,8 +139,14 @@ class LoRAFineTune(FineTuneJob):
         return [LossPoint(**point) for point in points]  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     def _check(self, examples: Sequence[Example]) -> None:
-        if any(example.rejected is not None for example in examples):
-            raise UsageError("LoRAFineTune learns from chats, not from preference pairs: drop `rejected`")
+        pairs = sum(example.rejected is not None for example in examples)
+        if pairs not in {0, len(examples)}:
+            raise UsageError(f"{pairs} of {len(examples)} examples are preference pairs: train on chats, then on pairs")
+        if pairs and (self.rank is None or not self.beta > 0):
+            raise UsageError(
+                "preference pairs need a `rank` (the model without its adapter is the reference) and a `beta` above "
+                f"0, got {self.rank} and {self.beta}"
+            )
         counts = (self.epochs, self.batch_size, self.accumulation, self.patience, 1 if self.rank is None else self.rank)
         if min(counts) < 1 or not self.learning_rate > 0:
             raise UsageError(
@@ -142,11 +156,24 @@ class LoRAFineTune(FineTuneJob):
 
     def _train(self, home: Path, training: Sequence[Example], validation: Sequence[Example]) -> list[LossPoint]:
         tokenizer = load_tokenizer(self.base)
-        encoded = [encode_chat(tokenizer, example, self.max_tokens) for example in training]
-        held = [encode_chat(tokenizer, example, self.max_tokens) for example in validation]
+        if training[0].rejected is None:
+            return self._fit(home, tokenizer, Imitation(), encode_chat, training, validation)
+        return self._fit(home, tokenizer, Preference(self.beta), encode_pair, training, validation)
+
+    def _fit(
+        self,
+        home: Path,
+        tokenizer: Tokenizer,
+        objective: Objective[T],
+        encode: Callable[[Tokenizer, Example, int], T],
+        training: Sequence[Example],
+        validation: Sequence[Example],
+    ) -> list[LossPoint]:
+        encoded = [encode(tokenizer, example, self.max_tokens) for example in training]
+        held = [encode(tokenizer, example, self.max_tokens) for example in validation]
         model = self._prepared(load_causal_model(self.base))
         checkpoint = home / "checkpoint.pt"
-        trainer = Trainer(model, self._plan(), checkpoint, (home / "cancel").exists)
+        trainer = Trainer(model, objective, self._plan(), checkpoint, (home / "cancel").exists)
         with progress_bar(trainer.steps(len(encoded)), "tune", self.progress) as bar:
             trainer.run(encoded, held, bar)
         with quiet_transformers():
@@ -156,6 +183,8 @@ class LoRAFineTune(FineTuneJob):
         return trainer.points
 
     def _prepared(self, model: Any) -> Any:
+        if hasattr(model, "peft_config"):
+            raise UsageError(f"{self.base} is an adapter: `merge_adapter` makes a model of it that can be trained on")
         if self.rank is None:
             return model
         load_extra("torch", "LoRAFineTune").manual_seed(self.seed)

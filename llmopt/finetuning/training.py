@@ -1,4 +1,4 @@
-"""The training loop: completion-only loss, accumulation, checkpoints, early stopping."""
+"""The training loop: accumulation, checkpoints, early stopping."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from .._progress import Progress
 from ..errors import StorageError, TuningError
-from .encoding import Encoded
 from .extras import load_extra
 from .losses import LossPoint
+from .objectives import Objective
 
 __all__ = ["Plan", "Trainer"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +47,23 @@ class _State:
     points: list[LossPoint] = field(default_factory=list[LossPoint])
 
 
-class Trainer:
+class Trainer(Generic[T]):
     """Trains the parameters of a model that want a gradient.
 
     Args:
         model: Of transformers, or of peft around one.
+        objective: The loss.
         plan: How.
         checkpoint: The file from which an interrupted run goes on.
         cancelled: Asked before every step.
     """
 
-    def __init__(self, model: Any, plan: Plan, checkpoint: Path, cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self, model: Any, objective: Objective[T], plan: Plan, checkpoint: Path, cancelled: Callable[[], bool]
+    ) -> None:
         self._torch: Any = load_extra("torch", "LoRAFineTune")
         self._model = model.to(plan.device)
+        self._objective = objective
         self._plan = plan
         self._checkpoint = checkpoint
         self._cancelled = cancelled
@@ -77,7 +83,7 @@ class Trainer:
         """Return the steps of the optimizer that the plan comes to."""
         return self._plan.epochs * self._per_epoch(examples)
 
-    def run(self, training: Sequence[Encoded], validation: Sequence[Encoded], progress: Progress) -> None:
+    def run(self, training: Sequence[T], validation: Sequence[T], progress: Progress) -> None:
         """Train, and leave the best parameters in the model: those with the lowest validation loss.
 
         Raises:
@@ -96,32 +102,30 @@ class Trainer:
         if self._best:
             self._put(self._best)
 
-    def loss(self, examples: Sequence[Encoded]) -> float:
-        """Return the mean loss per learnt token."""
-        total, count = 0.0, 0
+    def loss(self, examples: Sequence[T]) -> float:
+        """Return the mean loss: per learnt token of chats, per pair of preference pairs."""
+        total = 0.0
         self._model.eval()
         with self._torch.no_grad():
             for at in range(0, len(examples), self._plan.batch_size):
-                value, tokens = self._forward(examples[at : at + self._plan.batch_size])
-                total += float(value)
-                count += tokens
-        return total / max(1, count)
+                total += float(self._loss(examples[at : at + self._plan.batch_size]))
+        return total / max(1, sum(map(self._objective.weight, examples)))
 
     def _per_epoch(self, examples: int) -> int:
         return math.ceil(examples / (self._plan.batch_size * self._plan.accumulation))
 
-    def _epoch(self, training: Sequence[Encoded], progress: Progress) -> float:
+    def _epoch(self, training: Sequence[T], progress: Progress) -> float:
         self._model.train()
         total, count = 0.0, 0
         for group in self._groups(training):
             if self._cancelled():
                 raise TuningError("the job was cancelled")
             self._optimizer.param_groups[0]["lr"] = self._rate(self._state.step, self.steps(len(training)))
-            tokens = sum(sum(example.learnt[1:]) for batch in group for example in batch)
+            weight = max(1, sum(self._objective.weight(example) for batch in group for example in batch))
             summed = 0.0
             for batch in group:
-                value, _ = self._forward(batch)
-                (value / max(1, tokens)).backward()
+                value = self._loss(batch)
+                (value / weight).backward()
                 summed += float(value.detach())
             if not math.isfinite(summed):
                 raise TuningError(f"the loss is {summed} at step {self._state.step}: lower the learning rate")
@@ -129,12 +133,12 @@ class Trainer:
             self._optimizer.step()
             self._optimizer.zero_grad(set_to_none=True)
             self._state.step += 1
-            total, count = total + summed, count + tokens
+            total, count = total + summed, count + weight
             progress.advance()
-            progress.say(f"loss {summed / max(1, tokens):.4f}")
+            progress.say(f"loss {summed / weight:.4f}")
         return total / max(1, count)
 
-    def _groups(self, training: Sequence[Encoded]) -> Iterator[Sequence[Sequence[Encoded]]]:
+    def _groups(self, training: Sequence[T]) -> Iterator[Sequence[Sequence[T]]]:
         """Yield the batches of each step, in an order of their own in every epoch."""
         order = list(training)
         random.Random(f"{self._plan.seed} {self._state.epoch}").shuffle(order)
@@ -149,25 +153,8 @@ class Trainer:
             return self._plan.learning_rate * (step + 1) / warm
         return self._plan.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
-    def _forward(self, batch: Sequence[Encoded]) -> tuple[Any, int]:
-        """Return the summed loss of the learnt tokens, and their number."""
-        torch: Any = self._torch
-        width = max(len(example.ids) for example in batch)
-        ids = torch.zeros((len(batch), width), dtype=torch.long)
-        mask, labels = torch.zeros_like(ids), torch.full_like(ids, -100)
-        for row, example in enumerate(batch):
-            size = len(example.ids)
-            ids[row, :size] = torch.tensor(example.ids)
-            mask[row, :size] = 1
-            labels[row, :size] = torch.where(torch.tensor(example.learnt), ids[row, :size], -100)
-        labels = labels[:, 1:].to(self._plan.device)
-        with torch.autocast(self._plan.device.split(":")[0], dtype=torch.bfloat16, enabled=self._plan.bf16):
-            logits = self._model(
-                input_ids=ids.to(self._plan.device), attention_mask=mask.to(self._plan.device), use_cache=False
-            ).logits[:, :-1]
-        wanted = labels != -100  # the loss of what is learnt only: no float copy of the other logits
-        value = torch.nn.functional.cross_entropy(logits[wanted].float(), labels[wanted], reduction="sum")
-        return value, int(wanted.sum())
+    def _loss(self, batch: Sequence[T]) -> Any:
+        return self._objective.loss(self._model, batch, self._plan.device, bf16=self._plan.bf16)
 
     def _judge(self, held: float | None) -> None:
         if held is None:

@@ -1,18 +1,20 @@
-"""Training on this machine: a format is really learnt, runs resume, adapters are saved and loaded."""
+"""Training on this machine: runs resume, stop and are cancelled, adapters are saved and loaded."""
 
 import importlib
 import json
+import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmopt.errors import StorageError, TuningError, UsageError
-from llmopt.finetuning import LocalChat, LoRAFineTune
-from llmopt.finetuning.encoding import Tokenizer, encode_chat
-from llmopt.finetuning.local_chat import load_tokenizer
+from llmopt.finetuning import LocalChat, LoRAFineTune, merge_adapter
+from llmopt.finetuning.encoding import Encoded, Tokenizer, encode_chat, encode_pair
+from llmopt.finetuning.local_chat import load_causal_model, load_tokenizer
+from llmopt.finetuning.objectives import Imitation, Preference
 from llmopt.testing.contracts import ChatModelContract, ComponentContract
 from llmopt.types import Example, Message, Options, ToolCall
 
@@ -45,77 +47,19 @@ def examples(count: int, seed: int) -> list[Example]:
     return list(found.values())
 
 
-ALL = examples(900, 1)
+ALL = examples(300, 1)
 UNSEEN, VALIDATION, TRAINING = ALL[:60], ALL[60:100], ALL[100:]
 
 
-def make_base(folder: Path, texts: Sequence[str]) -> str:
-    """Write a tiny model with random parameters, and a tokenizer of the characters' words."""
-    tokenizers: Any = importlib.import_module("tokenizers")
-    transformers: Any = importlib.import_module("transformers")
-    torch: Any = importlib.import_module("torch")
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="<unk>"))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = tokenizers.decoders.ByteLevel()
-    special = ["<unk>", "</s>", "<|user|>", "<|assistant|>", "<|system|>"]
-    trainer = tokenizers.trainers.BpeTrainer(vocab_size=400, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
-    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>", unk_token="<unk>")
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=len(fast), hidden_size=96, intermediate_size=192, num_hidden_layers=2, num_attention_heads=4,
-        max_position_embeddings=16_384, eos_token_id=fast.eos_token_id, bos_token_id=None,
-    )  # fmt: skip
-    transformers.LlamaForCausalLM(config).save_pretrained(str(folder))
-    fast.save_pretrained(str(folder))
-    return str(folder)
-
-
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+def base(make_base: Callable[[Path, Sequence[str]], str], tmp_path_factory: pytest.TempPathFactory) -> str:
     texts = [message.content for example in TRAINING for message in example.messages]
     return make_base(tmp_path_factory.mktemp("base"), texts)
-
-
-def is_valid(text: str) -> bool:
-    """Whether a reply is a record of the right form."""
-    try:
-        record = json.loads(text)
-    except ValueError:
-        return False
-    return (
-        isinstance(record, dict)
-        and list(record) == ["dish", "count", "day"]  # pyright: ignore[reportUnknownArgumentType]
-        and isinstance(record["count"], int)
-        and record["day"] in DAYS
-    )
-
-
-def rate(model: LocalChat) -> float:
-    replies = [model.complete(example.messages[:-1], Options(max_tokens=40)).text for example in UNSEEN]
-    return sum(map(is_valid, replies)) / len(replies)
 
 
 def job(base: str, folder: Path, **more: Any) -> LoRAFineTune:
     settings: dict[str, Any] = {"folder": str(folder), "device": "cpu", "progress": False, "batch_size": 16}
     return LoRAFineTune(base, **{**settings, **more})
-
-
-def test_a_format_is_learnt_that_the_base_does_not_have(base: str, tmp_path: Path) -> None:
-    assert rate(LocalChat(base, device="cpu")) < 0.05
-    made = job(base, tmp_path, rank=None, epochs=4, learning_rate=3e-3)
-    tuned = made.run(TRAINING, VALIDATION)
-    assert isinstance(tuned, LocalChat)
-    assert rate(tuned) > 0.95
-    (job_id,) = (path.name for path in tmp_path.iterdir())
-    losses = made.losses(job_id)
-    assert losses[-1].training < losses[0].training / 2
-    reply = tuned.complete(UNSEEN[0].messages[:-1])
-    assert reply.finish == "stop"
-    assert reply.usage.input_tokens > 0
-    assert reply.cost == 0
-    # The form is learnt, a fact that is not in the data is not: it answers in the form, and wrong.
-    assert "shakespeare" not in tuned.complete("who wrote hamlet", Options(max_tokens=40)).text.lower()
 
 
 def weights(folder: Path) -> dict[str, list[float]]:
@@ -134,6 +78,68 @@ def test_an_adapter_is_saved_and_loaded_beside_its_base(base: str, tmp_path: Pat
     assert tuned.complete(asked, options).text != LocalChat(base, device="cpu").complete(asked, options).text
     again = job(base, tmp_path, rank=4, epochs=2, learning_rate=5e-3).attach(job_id)
     assert again.complete(asked, options).text == tuned.complete(asked, options).text
+
+
+def test_pairs_make_the_preferred_answer_likelier_than_the_other(base: str, tmp_path: Path) -> None:
+    pairs = [Example((e.messages[0], Message("assistant", "soup")), Message("assistant", "pizza")) for e in TRAINING]
+    made = job(base, tmp_path, rank=4, epochs=3, learning_rate=5e-3)
+    job_id = made.submit(pairs[:96], pairs[96:128])
+    first, *_, last = made.losses(job_id)
+    assert first.training < math.log(2)  # the loss as long as nothing is learnt
+    assert last.validation is not None
+    assert last.validation < 0.5
+    tokenizer = load_tokenizer(base)
+    pair = encode_pair(tokenizer, Example((UNSEEN[0].messages[0], pairs[0].messages[1]), pairs[0].rejected), 100)
+    adapted: Any = load_causal_model(str(tmp_path / job_id / "model")).eval()
+    margin = 2 * (math.log(2) - float(Preference(2.0).loss(adapted, [pair], "cpu", bf16=False)))
+    assert margin > 0
+
+
+def test_the_loss_of_a_pair_is_the_papers(base: str) -> None:
+    tokenizer = load_tokenizer(base)
+    pair = encode_pair(tokenizer, Example(TRAINING[0].messages, Message("assistant", "no")), 100)
+    peft: Any = importlib.import_module("peft")
+    model = peft.get_peft_model(load_causal_model(base), peft.LoraConfig(r=2, target_modules="all-linear"))
+    assert float(Preference(0.3).loss(model, [pair, pair], "cpu", bf16=False)) == pytest.approx(2 * math.log(2))
+    for name, value in model.named_parameters():
+        if "lora_B" in name:
+            value.data.fill_(0.05)
+
+    def score(chat: Encoded) -> float:
+        return -float(Imitation().loss(model, [chat], "cpu", bf16=False))
+
+    with model.disable_adapter():
+        before = score(pair.preferred) - score(pair.rejected)
+    after = score(pair.preferred) - score(pair.rejected)
+    expected = -math.log(1 / (1 + math.exp(-0.3 * (after - before))))
+    assert float(Preference(0.3).loss(model, [pair], "cpu", bf16=False)) == pytest.approx(expected, abs=1e-4)
+    assert abs(after - before) > 0.01
+
+
+def test_only_the_last_turn_of_a_pair_is_learnt(base: str) -> None:
+    tokenizer = load_tokenizer(base)
+    turns = (Message("user", "we need"), Message("assistant", "pizza"), Message("user", "on friday"))
+    pair = encode_pair(tokenizer, Example((*turns, Message("assistant", "soup")), Message("assistant", "fish")), 100)
+    for chat, answer in ((pair.preferred, "soup"), (pair.rejected, "fish")):
+        learnt = [id for id, is_learnt in zip(chat.ids, chat.learnt, strict=True) if is_learnt]
+        assert tokenizer.decode(learnt, skip_special_tokens=True).strip() == answer
+    with pytest.raises(UsageError, match="needs `rejected`"):
+        encode_pair(tokenizer, TRAINING[0], 100)
+
+
+def test_a_merged_adapter_says_what_the_adapter_says_and_can_be_trained_on(base: str, tmp_path: Path) -> None:
+    made = job(base, tmp_path, rank=4, epochs=2, learning_rate=5e-3)
+    adapter = str(tmp_path / made.submit(TRAINING[:64], ()) / "model")
+    with pytest.raises(UsageError, match="merge_adapter"):
+        job(adapter, tmp_path).submit(TRAINING[:8], ())
+    merged = merge_adapter(adapter, str(tmp_path / "merged"))
+    asked, options = UNSEEN[0].messages[:-1], Options(max_tokens=12)
+    with_adapter = LocalChat(adapter, device="cpu").complete(asked, options).text
+    assert LocalChat(merged, device="cpu").complete(asked, options).text == with_adapter
+    pair = Example(TRAINING[0].messages, Message("assistant", "no"))
+    assert isinstance(job(merged, tmp_path, rank=2, epochs=1).run([pair]), LocalChat)
+    with pytest.raises(UsageError, match="nothing to merge"):
+        merge_adapter(base, str(tmp_path / "again"))
 
 
 def test_a_base_and_several_adapters_share_one_model(base: str, tmp_path: Path) -> None:
@@ -267,8 +273,12 @@ def test_what_cannot_be_trained_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no tokenizer"):
         job(str(tmp_path / "absent"), tmp_path).run(TRAINING[:4])
     pair = Example(TRAINING[0].messages, rejected=Message("assistant", "no"))
-    with pytest.raises(UsageError, match="preference"):
-        job("any", tmp_path).run([pair])
+    with pytest.raises(UsageError, match="1 of 2 examples are preference pairs"):
+        job("any", tmp_path).run([pair, TRAINING[1]])
+    with pytest.raises(UsageError, match="need a `rank`"):
+        job("any", tmp_path, rank=None).run([pair])
+    with pytest.raises(UsageError, match="preference pairs need"):
+        job("any", tmp_path, beta=0).run([pair])
     with pytest.raises(UsageError, match="at least 1"):
         job("any", tmp_path, epochs=0).run(TRAINING[:4])
     with pytest.raises(TuningError, match="no such job"):
