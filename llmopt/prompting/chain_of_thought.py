@@ -130,6 +130,8 @@ class ChainOfThought(Wrapper):
         if not is_one_call(self.inner):
             name = type(self.inner).__name__
             raise UsageError(f"ChainOfThought changes one prompt, but {name} makes several: put it inside {name}")
+        if not self.mark.strip(" :\uff1a"):
+            raise UsageError("ChainOfThought: `mark` is what the answer's line begins with and must have a word in it")
         if self.calls == 1 and self.options.schema is not None:
             raise UsageError(
                 "ChainOfThought in one call leaves no room to reason when the reply must be JSON: take calls=2"

@@ -39,7 +39,7 @@ class FewShot(Wrapper):
         shots: The examples.
         retriever: Finds the nearest examples.
         reranker: Picks among them.
-        count: Examples to show.
+        count: Examples to show, at most; fewer when the retriever finds fewer or the budget is reached.
         max_tokens: Budget for all examples together; the farthest that do not fit are left out.
         near_duplicate: Examples whose wording is at least so like the question's, 0 to 1, are not shown.
 

@@ -218,6 +218,9 @@ class ReAct(Wrapper):
         return self.fallback
 
     def _named(self) -> dict[str, Tool]:
+        for tool in self.tools:
+            if not isinstance(tool, Tool):  # pyright: ignore[reportUnnecessaryIsInstance] - a function is soon given
+                raise UsageError(f"ReAct takes tools, got {tool!r}: make one of it, `Tool(...)`")
         named = {tool.spec().name: tool for tool in self.tools}
         if not named or len(named) != len(self.tools):
             names = ", ".join(tool.spec().name for tool in self.tools) or "none"

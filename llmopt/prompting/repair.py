@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .._fences import Fenced, fence_all
 from .._sync import call
 from .._trace import step
-from ..errors import ModelOutputError, UsageError
+from ..errors import ContractError, ModelOutputError, UsageError
 from ..interfaces import ChatModel, PromptStrategy
 from ..interfaces.planning import planned_times
 from ..types import Answer, Hit, MaybeAwaitable, Message, Planned
@@ -25,7 +25,8 @@ class Repair(Wrapper):
     """Runs your check on the answer and gives the model its error to try again: execution feedback.
 
     Parse the JSON, run the SQL, compile the code. With a strategy of one call the tries are turns of one
-    chat; with one of several calls it is asked again, told of the last answer and its error.
+    chat, and a reply in which it finds no answer is a try, too; with one of several calls it is asked again,
+    told of the last answer and its error.
 
     Args:
         inner: Answers.
@@ -34,6 +35,7 @@ class Repair(Wrapper):
 
     Raises:
         ModelOutputError: When the last answer does not pass either.
+        ContractError: When the check returns what is neither words nor None.
 
     Example:
         >>> from llmopt.prompting import Direct
@@ -53,33 +55,48 @@ class Repair(Wrapper):
         if self.tries < 1:
             raise UsageError(f"Repair: `tries` must be at least 1, got {self.tries}")
         failed: list[_Try] = []
-        while True:
+        while len(failed) < self.tries:
             with step(f"try {len(failed) + 1}", self.inner, question) as recorder:
-                answer = await self._ask(model, question, contexts, failed)
-                recorder.output = answer.text
-                error = await call(self.check, answer.text)
-                if error is None:
-                    return answer
-                recorder.error = error
-            failed.append(_Try(answer.text, _shortened(error)))
-            if len(failed) == self.tries:
-                raise ModelOutputError(
-                    f"Repair: no answer of {self.tries} passed `{_name(self.check)}`; the last was "
-                    f"{answer.text[:200]!r}: {error[:500]}"
-                )
+                tried = await self._ask(model, question, contexts, failed)
+                if isinstance(tried, Answer):
+                    recorder.output = tried.text
+                    error = await self._wrong(tried.text)
+                    if error is None:
+                        return tried
+                    tried = _Try(tried.text, error)
+                recorder.error = tried.error
+            failed.append(tried)
+        raise ModelOutputError(
+            f"Repair: no answer of {self.tries} passed `{_name(self.check)}`; the last was "
+            f"{failed[-1].answer[:200]!r}: {failed[-1].error[:500]}"
+        )
 
     def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
         """Return what all tries take."""
         return planned_times(self.inner.plan(model, question, contexts), self.tries)
 
-    async def _ask(self, model: ChatModel, question: str, contexts: Sequence[Hit], failed: Sequence[_Try]) -> Answer:
-        if not failed:
-            return await self.inner.solve(model, question, contexts)
+    async def _ask(
+        self, model: ChatModel, question: str, contexts: Sequence[Hit], failed: Sequence[_Try]
+    ) -> Answer | _Try:
+        """Return the answer, or a reply of one call that the inner strategy cannot read."""
         if not is_one_call(self.inner):
-            return await self.inner.solve(model, _told(question, failed[-1]), contexts)
+            return await self.inner.solve(model, _told(question, failed[-1]) if failed else question, contexts)
         turns = [turn for attempt in failed for turn in attempt.turns()]
         asked = [*self.inner.messages(question, contexts), *turns]
-        return self.inner.answer(await model.acomplete(asked, self.inner.options), contexts)
+        completion = await model.acomplete(asked, self.inner.options)
+        try:
+            return self.inner.answer(completion, contexts)
+        except ModelOutputError as error:
+            return _Try(completion.text.strip() or "(nothing)", str(error))
+
+    async def _wrong(self, answer: str) -> str | None:
+        error = await call(self.check, answer)
+        if error is not None and not isinstance(error, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ContractError(
+                f"`{_name(self.check)}` must say in words what is wrong with an answer, or return None, "
+                f"it returned {error!r}"
+            )
+        return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +106,12 @@ class _Try:
 
     def turns(self) -> list[Message]:
         # The error may quote data (a row, a page): it is fenced so that it cannot pass for instructions.
-        error = fence_all([Fenced("error", self.error)])
+        error = fence_all([Fenced("error", _shortened(self.error))])
         return [Message("assistant", self.answer), Message("user", f"That answer fails:\n{error}\n\n{_ORDER}")]
 
 
 def _told(question: str, attempt: _Try) -> str:
-    fenced = fence_all([Fenced("earlier answer", attempt.answer), Fenced("its error", attempt.error)])
+    fenced = fence_all([Fenced("earlier answer", attempt.answer), Fenced("its error", _shortened(attempt.error))])
     return f"{question}\n\nAn earlier answer to this fails:\n{fenced}\n\n{_ORDER}"
 
 

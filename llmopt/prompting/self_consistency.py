@@ -107,7 +107,7 @@ class SelfConsistency(Wrapper):
         return self.samples // 2 + 1 if counted.drawn == 0 else counted.further
 
     async def _sample(self, model: Resampled, question: str, contexts: Sequence[Hit]) -> _Ballot:
-        with step(f"sample {model.number}", self.inner, question) as recorder:
+        with step(f"sample {model.number + 1}", self.inner, question) as recorder:
             try:
                 answer = await self.inner.solve(model, question, contexts)
             except _SPOILT as error:

@@ -17,7 +17,7 @@ from .thoughts import without_thoughts
 
 __all__ = ["Template"]
 
-_VARIABLE = re.compile(r"\{\{(?P<literal>[A-Za-z_]\w*)\}\}|\{(?P<name>[A-Za-z_]\w*)\}")
+_VARIABLE = re.compile(r"\{\{(?P<literal>[^\W\d]\w*)\}\}|\{(?P<name>[^\W\d]\w*)\}")
 _OURS = frozenset({"question", "contexts"})
 
 
@@ -31,7 +31,7 @@ class Template(PromptStrategy):
 
     Args:
         template: The user message.
-        instructions: The system message; none when empty.
+        instructions: The system message, verbatim; none when empty.
         variables: Values for further variables of the template.
         options: How the reply is sampled.
         max_context_tokens: Budget for the contexts; the lowest ranked are left out, the trace says which.

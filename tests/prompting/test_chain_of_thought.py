@@ -190,3 +190,9 @@ def test_what_follows_the_last_mark_is_the_answer(reasoning: str, final: str) ->
     if "<" in reasoning:
         return
     assert split_at_mark(f"{reasoning}\nAnswer: {final}", "Answer:").final == final.strip()
+
+
+@pytest.mark.parametrize("mark", ["", ":", " \uff1a"])
+def test_a_mark_without_a_word_is_refused(mark: str) -> None:
+    with pytest.raises(UsageError, match="`mark`"):
+        ChainOfThought(Direct(), mark=mark).run(FakeModel("x"), "q?")

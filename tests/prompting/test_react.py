@@ -316,3 +316,9 @@ def test_the_prompt_of_the_first_call_can_be_seen() -> None:
         strategy.run(model, "q?")
         assert list(strategy.messages("q?", ())) == list(model.requests[0])
         assert model.requests[0][-1] == Message("user", "q?")
+
+
+def test_a_bare_function_is_refused_with_what_to_do() -> None:
+    functions = cast("Sequence[Tool]", [area])
+    with pytest.raises(UsageError, match=r"got <function area.*`Tool\(\.\.\.\)`"):
+        ReAct(functions).run(FakeModel("x"), "q?")

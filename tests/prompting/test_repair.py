@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import cast
+
 import pytest
 
 from llmopt._fences import read_fences
-from llmopt.errors import ModelOutputError, UsageError
+from llmopt.errors import ContractError, ModelOutputError, UsageError
 from llmopt.prompting import ChainOfThought, Direct, FewShot, Grounded, Repair, SelfConsistency, Shot
 from llmopt.testing import FakeModel
 from llmopt.testing.contracts import PromptStrategyContract
@@ -113,3 +116,25 @@ def test_a_check_that_breaks_is_a_bug_and_not_an_answers_fault() -> None:
 def test_no_tries_are_refused() -> None:
     with pytest.raises(UsageError, match="`tries`"):
         Repair(Direct(), in_capitals, tries=0).run(FakeModel("x"), "q?")
+
+
+def test_a_reply_in_which_no_answer_is_found_is_a_try_and_is_told_why() -> None:
+    model = FakeModel(script=["Many.", "<think>5?</think>", "So.\nAnswer: 5"])
+    answer = Repair(ChainOfThought(Direct(), kind="number"), lambda text: None).run(model, "How many?")
+    assert answer.text == "5"
+    first, second = model.requests[1][-2:]
+    assert first.content == "Many."
+    assert "no answer of kind 'number'" in read_fences(second.content)[0].text
+    assert answer.trace is not None
+    assert [bool(step.error) for step in answer.trace.children] == [True, True, False]
+
+
+def test_replies_that_never_hold_an_answer_end_in_a_typed_error() -> None:
+    with pytest.raises(ModelOutputError, match=r"no answer of 2 passed.*kind 'number'"):
+        Repair(ChainOfThought(Direct(), kind="number"), lambda text: None, tries=2).run(FakeModel("Many."), "How many?")
+
+
+def test_a_check_that_says_yes_or_no_instead_of_what_is_wrong_is_refused() -> None:
+    check = cast("Callable[[str], str | None]", str.isupper)
+    with pytest.raises(ContractError, match=r"isupper.*in words what is wrong.*returned False"):
+        Repair(Direct(), check).run(FakeModel("paris"), "Capital?")

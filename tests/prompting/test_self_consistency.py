@@ -175,7 +175,7 @@ def test_the_trace_of_nested_strategies_reads_well() -> None:
     answer = strategy.run(FakeModel("Because.\nAnswer: 15"), "Cats?")
     assert answer.trace is not None
     assert [step.name for step in answer.trace.walk()] == [
-        "prompt", "choose examples", "sample 0", "model", "model", "sample 1", "model", "model",
+        "prompt", "choose examples", "sample 1", "model", "model", "sample 2", "model", "model",
     ]  # fmt: skip
     samples = [step for step in answer.trace.walk() if step.name.startswith("sample")]
     assert [step.notes for step in samples] == [{"reasoning": "Because.", "vote": "15"}] * 2

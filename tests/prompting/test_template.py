@@ -29,6 +29,11 @@ def test_declared_variables_are_replaced_once_and_values_stay_verbatim() -> None
     assert sent("{question} in {style}", "What is {style}?", style="{question}") == "What is {style}? in {question}"
 
 
+def test_variables_may_be_chinese() -> None:
+    strategy = Template("\u7528{\u8bed\u8a00}: {question}", variables={"\u8bed\u8a00": "\u4e2d\u6587"})
+    assert strategy.messages("q?", ())[0].content == "\u7528\u4e2d\u6587: q?"
+
+
 @pytest.mark.parametrize(
     ("template", "text"),
     [
@@ -54,6 +59,7 @@ def test_contexts_are_fenced_and_citations_read() -> None:
     ("strategy", "complaint"),
     [
         (Template("{contxts} {question}"), "uses {contxts}, which is not declared"),
+        (Template("{\u95ee\u9898} {question}"), "uses {\u95ee\u9898}, which is not declared"),
         (Template("{contexts}"), "does not use {question}"),
         (Template("{question}"), "does not use {contexts}"),
         (Template("{question} {contexts}", variables={"question": "x"}), "cannot be a variable"),
