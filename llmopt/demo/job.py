@@ -18,8 +18,6 @@ from .show import comparison_lines, example_lines, side_by_side
 
 __all__ = ["Demo", "DemoOptions", "run_demo"]
 
-_EXAMPLES = ("q01", "q03", "q04", "q05", "q06", "q07", "q02")
-_SHOWN = 3
 _HELD_OUT = 0.25
 
 
@@ -125,10 +123,11 @@ def _diagnosed(setting: Setting, ladder: Ladder, reports: Mapping[str, Report], 
 
 
 def _show_examples(reports: Mapping[str, Report]) -> None:
+    """Show two answers that are right and one that is wrong, all with their sources."""
     report = list(reports.values())[-1]
-    cited = [row.sample.id for row in report.rows if row.run and row.run.citations]
-    wanted = [id for id in _EXAMPLES if id in cited][:_SHOWN]
-    for line in example_lines(report, wanted):
+    cited = report.where(lambda row: bool(row.run and row.run.citations))
+    worst_first = [row.sample.id for row in cited.worst(report.metrics[0], len(cited))]
+    for line in example_lines(report, [*worst_first[::-1][:2], *worst_first[:1]]):
         print(line)
 
 
