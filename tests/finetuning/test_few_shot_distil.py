@@ -9,7 +9,7 @@ from llmopt.errors import ModelUnavailableError, TuningError, UsageError
 from llmopt.finetuning import FewShotDistil, WithShots
 from llmopt.finetuning.with_shots import shot_tokens
 from llmopt.testing import FakeModel
-from llmopt.testing.contracts import ChatModelContract, ComponentContract
+from llmopt.testing.contracts import ChatModelContract, FineTuneJobContract
 from llmopt.types import Completion, Example, Message
 
 
@@ -86,9 +86,6 @@ class TestWithShots(ChatModelContract[WithShots]):
         return WithShots(FakeModel("an answer"), TRAINING[:2])
 
 
-class TestFewShotDistil(ComponentContract[FewShotDistil]):
+class TestFewShotDistil(FineTuneJobContract[FewShotDistil]):
     def make(self) -> FewShotDistil:
         return FewShotDistil(FakeModel("good"), right)
-
-    def use(self, component: FewShotDistil) -> None:
-        component.run(TRAINING, VALIDATION)

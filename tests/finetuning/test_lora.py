@@ -15,7 +15,7 @@ from llmopt.finetuning import LocalChat, LoRAFineTune, merge_adapter
 from llmopt.finetuning.encoding import Encoded, Tokenizer, encode_chat, encode_pair
 from llmopt.finetuning.local_chat import load_causal_model, load_tokenizer
 from llmopt.finetuning.objectives import Imitation, Preference
-from llmopt.testing.contracts import ChatModelContract, ComponentContract
+from llmopt.testing.contracts import ChatModelContract, FineTuneJobContract
 from llmopt.types import Example, Message, Options, ToolCall
 
 for name in ("torch", "transformers", "peft", "tokenizers"):
@@ -167,16 +167,13 @@ class TestLocalChat(ChatModelContract[LocalChat]):
         return LocalChat(self.path, max_tokens=8, device="cpu")
 
 
-class TestLoRAFineTune(ComponentContract[LoRAFineTune]):
+class TestLoRAFineTune(FineTuneJobContract[LoRAFineTune]):
     @pytest.fixture(autouse=True)
     def remember(self, base: str, tmp_path: Path) -> None:
         self.path, self.folder = base, tmp_path
 
     def make(self) -> LoRAFineTune:
         return job(self.path, self.folder, rank=2, epochs=1)
-
-    def use(self, component: LoRAFineTune) -> None:
-        component.run(TRAINING[:8])
 
 
 def test_a_disk_that_fills_is_an_error_of_storage_and_leaves_no_half(base: str, tmp_path: Path) -> None:

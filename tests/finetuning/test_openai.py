@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -12,7 +12,7 @@ import pytest
 from llmopt.errors import CredentialsError, ModelUnavailableError, StorageError, TuningError
 from llmopt.finetuning import OpenAIFineTune
 from llmopt.testing import FakeModel
-from llmopt.testing.contracts import ComponentContract
+from llmopt.testing.contracts import FineTuneJobContract
 from llmopt.testing.openapi import schema_errors
 from llmopt.testing.server import FakeOpenAI, RecordedRequest, Response, error_response
 from llmopt.types import Example, Message
@@ -63,6 +63,8 @@ class Provider:
         return self.job("validating_files")
 
     def poll(self, request: RecordedRequest) -> Response:
+        if request.parameters["id"] != "ftjob-1":
+            return error_response(404, "there is no such job")
         if self.answers:
             return self.answers.pop(0)
         return self.job(self.states.pop(0) if len(self.states) > 1 else self.states[0])
@@ -268,9 +270,14 @@ def test_the_key_is_never_shown(tmp_path: Path) -> None:
     assert "secret-key" not in repr(OpenAIFineTune("gpt-4.1-mini", FakeModel, api_key="secret-key"))
 
 
-class TestOpenAIFineTune(ComponentContract[OpenAIFineTune]):
-    def make(self) -> OpenAIFineTune:
-        return OpenAIFineTune("gpt-4.1-mini", FakeModel, api_key="secret-key")
+class TestOpenAIFineTune(FineTuneJobContract[OpenAIFineTune]):
+    @pytest.fixture(autouse=True)
+    def serve(self, tmp_path: Path) -> Iterator[None]:
+        with Provider().server() as server:
+            self.address, self.folder = server.base_url, str(tmp_path / "jobs")
+            yield
 
-    def use(self, component: OpenAIFineTune) -> None:
-        component.preflight(TRAINING)
+    def make(self) -> OpenAIFineTune:
+        return OpenAIFineTune(
+            "gpt-4.1-mini", FakeModel, base_url=self.address, api_key="secret-key", folder=self.folder
+        )  # fmt: skip

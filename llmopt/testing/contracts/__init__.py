@@ -11,6 +11,7 @@ from .chunkers import ChunkerContract
 from .classifiers import ClassifierContract
 from .components import ComponentContract
 from .embedders import EmbedderContract
+from .finetune import FineTuneJobContract
 from .judges import JudgeContract
 from .metrics import MetricContract
 from .models import ChatModelContract
@@ -24,6 +25,7 @@ __all__ = [
     "ClassifierContract",
     "ComponentContract",
     "EmbedderContract",
+    "FineTuneJobContract",
     "IndexedRetrieverContract",
     "JudgeContract",
     "MetricContract",
