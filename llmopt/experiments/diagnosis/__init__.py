@@ -3,6 +3,7 @@
 from .diagnose import adiagnose, diagnose
 from .diagnosis import Diagnosis
 from .finding import AXIS_OF, Axis, CategoryFailures, Cause, CauseShare, Condition, Finding, Suggestion
+from .plan import plan_diagnosis
 
 __all__ = [
     "AXIS_OF",
@@ -16,4 +17,5 @@ __all__ = [
     "Suggestion",
     "adiagnose",
     "diagnose",
+    "plan_diagnosis",
 ]

@@ -108,7 +108,8 @@ def _below(scene: Scene) -> Iterator[Step]:
 
 def _drowned(scene: Scene) -> Iterator[Step]:
     pipeline = scene.pipeline
-    places = sorted(filter(None, map(_last_place, scene.failed["drowned"])))
+    found = [_last_place(dossier) for dossier in scene.failed["drowned"]]
+    places = sorted(place for place in found if place)
     if places:
         k = places[math.ceil(_QUANTILE * len(places)) - 1]
         if k < pipeline.k:

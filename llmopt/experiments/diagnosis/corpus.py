@@ -29,12 +29,14 @@ class Corpus:
     Attributes:
         indexed: What the retrievers search in; empty when they do not say.
         given: The documents that the caller named.
+        order: Per id, the place in the index.
     """
 
     indexed: Sequence[Document]
     given: Sequence[Document] = ()
     _places: Mapping[str, list[Document]] = field(init=False, repr=False)
     _wholes: Mapping[str, Document] = field(init=False, repr=False)
+    order: Mapping[str, int] = field(init=False, repr=False)
     _plain: dict[str, str] = field(init=False, repr=False, default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
@@ -44,6 +46,7 @@ class Corpus:
             for name in {document.id, document.source}:
                 places.setdefault(name, []).append(document)
         wholes = {document.id: document for document in (*self.indexed, *self.given) if document.parent is None}
+        object.__setattr__(self, "order", {document.id: place for place, document in enumerate(self.indexed)})
         object.__setattr__(self, "_places", places)
         object.__setattr__(self, "_wholes", wholes)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ..._sync import call, run_sync
-from ...errors import UsageError
-from ...evaluation import Answering, Evaluator, Report, Row
+from ...errors import LlmoptError
+from ...evaluation import Answering, Evaluator, Report
 from ...evaluation.needs import prepared
 from ...interfaces import Embedder, Judge
 from ...types import Document, Sample
@@ -18,21 +17,13 @@ from .diagnosis import Diagnosis
 from .finding import Finding
 from .investigation import Investigation
 from .judging import judge_of, mark_supported
+from .outcomes import Outcomes, check_arguments, check_report, outcomes_of
 from .posterior import Inferred, infer
 from .ruling import case_of, finding_of
 from .shares import Tally, axis_shares, cause_shares
 from .suggest import suggestions_for
 
 __all__ = ["adiagnose", "diagnose"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Sorted:
-    """The rows of a report: those that fail, those that pass, and those that nobody can say it of."""
-
-    failed: list[Row]
-    passed: list[Row]
-    left_out: list[Row]
 
 
 def diagnose(
@@ -110,10 +101,10 @@ async def adiagnose(
 ) -> Diagnosis:
     """Return why the pipeline fails; the async twin of `diagnose`."""
     listed = prepared(samples)
-    _check(evaluator, target, repeats, gold_tokens)
+    check_arguments(evaluator, target, repeats=repeats, gold_tokens=gold_tokens)
     found = report or await evaluator.arun(listed, pipeline=pipeline, title="as it is")
-    _check_report(found, listed, target)
-    parts = _sorted(found, target, passing)
+    check_report(found, listed, target)
+    parts = outcomes_of(found, target, passing)
     known = Corpus.of(pipeline, corpus)
     investigation = Investigation(
         pipeline, evaluator, target, known, passing=passing, repeats=repeats, gold_tokens=gold_tokens
@@ -129,6 +120,12 @@ async def adiagnose(
     ]
     tally = _tally(findings, inferred, parts, target)
     shares = cause_shares(tally, seed=seed) if findings else []
+    caveats = caveats_of(pipeline, dossiers, parts.left_out, target, same=investigation.same, corpus=known, judge=judge)
+    try:
+        categories = await categories_of(found, findings, target, embedder, seed=seed)
+    except LlmoptError as error:  # what was paid for is not thrown away for want of names
+        categories = []
+        caveats.append(f"The questions could not be grouped: {type(error).__name__}: {error}")
     return Diagnosis(
         target=target,
         total=tally.total,
@@ -138,48 +135,13 @@ async def adiagnose(
         axes=axis_shares(tally, seed=seed) if findings else {},
         report=found,
         suggestions=await call(suggestions_for, pipeline, dossiers, findings, shares, known, found),
-        categories=await categories_of(found, findings, target, embedder, seed=seed),
-        caveats=caveats_of(
-            pipeline, dossiers, parts.left_out, target, same=investigation.same, corpus=known, judge=judge
-        ),
+        categories=categories,
+        caveats=caveats,
         spent=investigation.spent + spent,
     )
 
 
-def _check(evaluator: Evaluator, target: str, repeats: int, gold_tokens: int) -> None:
-    names = [metric.name for metric in evaluator.metrics]
-    if target not in names:
-        raise UsageError(f"the diagnosis' target {target!r} is not measured; the evaluator has {names}")
-    for name, value in (("repeats", repeats), ("gold_tokens", gold_tokens)):
-        if value < 1:
-            raise UsageError(f"`{name}` must be at least 1, got {value}")
-
-
-def _check_report(report: Report, samples: Sequence[Sample], target: str) -> None:
-    report.summary(target)  # raises where it has no such metric
-    told, asked = {row.sample.id for row in report.rows}, {sample.id for sample in samples}
-    if told != asked:
-        raise UsageError(
-            f"the report is not about these samples: {len(told - asked)} of its {len(told)} rows are about others, and "
-            f"{len(asked - told)} of {len(asked)} samples are not in it. Give the samples that it was made from"
-        )
-
-
-def _sorted(report: Report, target: str, passing: float) -> _Sorted:
-    parts = _Sorted([], [], [])
-    for row in report.rows:
-        score = row.scores[target]
-        silent = row.run is not None and not row.sample.answer.strip()
-        if score.value is not None:
-            (parts.passed if score.value >= passing else parts.failed).append(row)
-        elif score.status == "failed" or silent:
-            parts.failed.append(row)
-        else:
-            parts.left_out.append(row)
-    return parts
-
-
-def _tally(findings: Sequence[Finding], inferred: Inferred, parts: _Sorted, target: str) -> Tally:
+def _tally(findings: Sequence[Finding], inferred: Inferred, parts: Outcomes, target: str) -> Tally:
     rows = [*parts.failed, *parts.passed]
     groups = [row.sample.group or f"\0{number}" for number, row in enumerate(rows)]
     passed = [row.scores[target].value or 0.0 for row in parts.passed]

@@ -13,6 +13,7 @@ from .finding import Axis, CategoryFailures, Cause, CauseShare, Finding, Suggest
 __all__ = ["Diagnosis"]
 
 _SUGGESTED, _CAUSES = 5, 3
+_SHOWN = 0.005
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Diagnosis:
         rows = [
             [share.cause, share.axis, str(share.count), _percent(share.share), _signed(share.gain)]
             for share in self.shares
+            if share.count or (share.share.value or 0.0) >= _SHOWN
         ]
         headings = ("cause", "axis", "failed", "share of all [95 %]", "largest gain")
         caption = f"{self.failed} of {self.total} samples fail on {self.target}"
@@ -75,7 +77,9 @@ class Diagnosis:
 
     def __str__(self) -> str:
         """Draw the causes, the categories, what to try next and what could not be told."""
-        if not self.failed:
+        if not self.total:
+            parts = [f"no sample has a figure of {self.target}"]
+        elif not self.failed:
             parts = [f"none of {self.total} samples fails on {self.target}"]
         else:
             parts = [str(self.table()), *map(str, self._further_tables())]

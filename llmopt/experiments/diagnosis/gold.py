@@ -124,7 +124,7 @@ def _pieces(id: str, corpus: Corpus) -> list[Document]:
 
 def _told_apart(chosen: Sequence[Needed], corpus: Corpus) -> list[Needed]:
     """Mark neighbours of one document that are only together enough: chunking has cut between them."""
-    order = {each.id: number for number, each in enumerate(corpus.indexed)}
+    order = corpus.order
     places = {(each.source, order[each.document.id]) for each in chosen if each.document.id in order}
     cut = {place for place in places if (place[0], place[1] + 1) in places or (place[0], place[1] - 1) in places}
     apart = [each for each in chosen if (each.source, order.get(each.document.id, -1)) in cut]

@@ -188,6 +188,8 @@ class Investigation:
         if here.place == "in the prompt":
             return here
         if not isinstance(self._pipeline, Pipeline):
+            if not contexts:
+                return Located()  # it may have had some and not said so
             unknown = [replace(each, known=None) for each in dossier.needed]
             return locate(unknown, contexts, [])
         if not _searches(self._pipeline):

@@ -16,6 +16,8 @@ from .scene import Scene, Step
 
 __all__ = ["suggestions_for"]
 
+_STEPS = {**CONTEXT_STEPS, **BEHAVIOUR_STEPS}
+
 
 def suggestions_for(
     pipeline: Answering,
@@ -45,15 +47,21 @@ def suggestions_for(
         failed.setdefault(finding.cause, []).append(dossier)
     ids = {finding.sample.id for finding in findings}
     scene = Scene(pipeline, corpus, failed, [row.sample for row in report.rows if row.sample.id not in ids])
-    steps = {**CONTEXT_STEPS, **BEHAVIOUR_STEPS}
     made = [
         _suggestion(step, share, scene)
         for share in shares
-        if share.count and share.cause in steps and share.cause in failed
-        for step in steps[share.cause](scene)
+        if share.cause in failed
+        for step in _steps(share.cause, scene)
     ]
     today = max(1.0, report.spent().usage.calls / max(1, len(report)))
     return _distinct(sorted(made, key=lambda each: -each.gain / (today + each.calls)))
+
+
+def _steps(cause: Cause, scene: Scene) -> list[Step]:
+    try:
+        return list(_STEPS[cause](scene)) if cause in _STEPS else []
+    except Exception:  # noqa: BLE001 - a part of the user's that cannot be rebuilt must not end the diagnosis
+        return []
 
 
 def _suggestion(step: Step, share: CauseShare, scene: Scene) -> Suggestion:

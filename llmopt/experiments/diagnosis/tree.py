@@ -140,7 +140,7 @@ def _behaviour(seen: Observed) -> Ruling:
 
 def _without_gold(seen: Observed) -> Ruling:
     if seen.fault == "format":
-        return Ruling("format", seen.fault_reason)
+        return Ruling("format", seen.fault_reason or "the answer is out of form")
     if seen.place == "missing from corpus":
         return Ruling("missing from corpus", _joined(seen.where, "it could not be tried with the passage"))
     if seen.place not in {"in the prompt", "unknown"}:
