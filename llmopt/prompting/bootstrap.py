@@ -8,8 +8,9 @@ from typing import Protocol
 
 from .._sync import call, gather_bounded, run_sync
 from ..errors import LlmoptError, UsageError
-from ..types import Answer, Failure, MaybeAwaitable, Sample
+from ..types import Answer, Completion, Failure, MaybeAwaitable, Sample
 from .shot import Shot
+from .thoughts import without_thoughts
 
 __all__ = ["Answering", "Bootstrapped", "abootstrap_shots", "bootstrap_shots"]
 
@@ -27,7 +28,9 @@ class Bootstrapped:
     """What came of asking a feature the questions of some samples.
 
     Attributes:
-        shots: The questions that it answered right, with its answers and their contexts.
+        shots: The questions that it answered right, with its replies and their contexts. Where there was but
+            one reply it is taken as the model wrote it, steps to the answer included, so that an example for
+            `ChainOfThought` shows how to reason; of several replies it is the answer alone.
         wrong: The ids (else the questions) of those that it answered wrong.
         failures: Those that it could not answer.
     """
@@ -85,7 +88,7 @@ async def abootstrap_shots(
         except LlmoptError as error:
             return Failure(sample.question, error)
         if await call(is_right, sample, answer):
-            return Shot(sample.question, answer.text, tuple(answer.contexts))
+            return Shot(sample.question, _said(answer), tuple(answer.contexts))
         return sample.id or sample.question
 
     found = await gather_bounded(ask, samples, limit=concurrency)
@@ -96,3 +99,13 @@ async def abootstrap_shots(
         tuple(item for item in found if isinstance(item, str)),
         tuple(item for item in found if isinstance(item, Failure)),
     )
+
+
+def _said(answer: Answer) -> str:
+    """Return the reply that the answer was made of when there is but one, else the answer."""
+    steps = () if answer.trace is None else answer.trace.walk()
+    prompted = next((step for step in steps if step.name == "prompt"), None)
+    if prompted is None:
+        return answer.text
+    replies = {step.output.text for step in prompted.walk() if isinstance(step.output, Completion)}
+    return without_thoughts(replies.pop()).strip() if len(replies) == 1 else answer.text

@@ -94,7 +94,8 @@ class Decompose(Wrapper):
         contexts, last = await self._before_last(model, question, contexts)
         if isinstance(last, Answer):
             return last
-        with step("join" if isinstance(last, _Join) else "answer", last, question) as recorder:
+        joins = isinstance(last, _Join)
+        with step("join" if joins else "answer", self if joins else last, question) as recorder:
             answer = await last.solve(model, question, contexts)
             recorder.output = answer.text
         return answer

@@ -16,7 +16,7 @@ from ..types import Document, Hit, Message, Planned
 from .shot import Shot, likeness
 from .wrapper import Wrapper, is_one_call
 
-__all__ = ["FewShot"]
+__all__ = ["FewShot", "WithExamples"]
 
 _CANDIDATES_PER_SHOT = 5
 _SPARE = 4
@@ -77,7 +77,7 @@ class FewShot(Wrapper):
         self._check()
         if self.retriever is not None:
             raise UsageError("FewShot with a retriever must be prepared first: `await few_shot.prepare(question)`")
-        return _Shown(self.inner, self._fitting(self.inner, self._fixed(question))).messages(question, contexts)
+        return WithExamples(self.inner, self._fitting(self.inner, self._fixed(question))).messages(question, contexts)
 
     async def prepare(self, question: str) -> PromptStrategy:
         """Return the strategy with the examples for this question chosen."""
@@ -89,11 +89,12 @@ class FewShot(Wrapper):
             if self.retriever is not None:
                 shown.reverse()
             recorder.output = [shot.question for shot in shown]
-        return _Shown(inner, tuple(shown))
+            note("shown", recorder.output)
+        return WithExamples(inner, tuple(shown))
 
     def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
         """Return the call with the first examples in it, and what looking the nearest ones up takes."""
-        shown = _Shown(self.inner, tuple(self._fitting(self.inner, self._fixed(question))))
+        shown = WithExamples(self.inner, tuple(self._fitting(self.inner, self._fixed(question))))
         found = [] if self.retriever is None else [*self.retriever.plan(question)]
         if self.reranker is not None:
             nearest = [Hit(Document(str(n), shot.question), -float(n)) for n, shot in enumerate(self.shots)]
@@ -177,19 +178,21 @@ class FewShot(Wrapper):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class _Shown(Wrapper):
+class WithExamples(Wrapper):
     """The inner strategy with examples that are already chosen, in the order in which they are shown."""
 
     inner: PromptStrategy
     shots: Sequence[Shot]
 
     def messages(self, question: str, contexts: Sequence[Hit]) -> Sequence[Message]:
+        """Build the inner prompt with the examples before its question."""
         asked = list(self.inner.messages(question, contexts))
         at = _opening(asked)
         turns = [message for shot in self.shots for message in _turns(self.inner, shot)]
         return [*asked[:at], *turns, *asked[at:]]
 
     def plan(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Sequence[Planned]:
+        """Return what the prompt with the examples takes."""
         return PromptStrategy.plan(self, model, question, contexts)
 
 

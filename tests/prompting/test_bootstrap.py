@@ -8,7 +8,7 @@ import pytest
 
 from llmopt.errors import ModelUnavailableError, UsageError
 from llmopt.pipeline import Pipeline
-from llmopt.prompting import Direct, FewShot, bootstrap_shots
+from llmopt.prompting import ChainOfThought, Direct, FewShot, SelfConsistency, bootstrap_shots
 from llmopt.testing import FakeModel
 from llmopt.types import Answer, Message, Sample
 
@@ -52,3 +52,14 @@ def test_a_bug_in_the_predicate_is_not_swallowed() -> None:
 def test_no_samples_are_refused() -> None:
     with pytest.raises(UsageError, match="no samples"):
         bootstrap_shots(Pipeline(model=FakeModel("x"), prompt=Direct()), [], is_right)
+
+
+def test_an_example_of_a_chain_of_thought_shows_how_to_reason() -> None:
+    replies = ["<think>Hm.</think>3 and 4 are 7.\nAnswer: 7", "4 + 3\nAnswer: 7", "7\nAnswer: 7"]
+    pipeline = Pipeline(model=FakeModel(script=replies[:1]), prompt=ChainOfThought(Direct(), kind="number"))
+    samples = [Sample(question="3 + 4?", reference="7")]
+    (shot,) = bootstrap_shots(pipeline, samples, is_right).shots
+    assert shot.answer == "3 and 4 are 7.\nAnswer: 7"
+    voting = pipeline.but(model=FakeModel(script=replies), prompt=SelfConsistency(pipeline.prompt, samples=3))
+    (shot,) = bootstrap_shots(voting, samples, is_right).shots
+    assert shot.answer == "7"
