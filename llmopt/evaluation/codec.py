@@ -23,6 +23,7 @@ __all__ = ["decode", "encode"]
 T = TypeVar("T")
 Reader: TypeAlias = Callable[[Json, str], object]
 
+_AS_THEY_ARE = frozenset({str, bool, int})
 _NONE = cast(Hashable, type(None))
 _SCALARS: Mapping[object, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -57,8 +58,8 @@ def decode(kind: type[T], data: object, where: str) -> T:
 
 
 def _encode(hint: object, value: object, where: str, lenient: bool) -> Json:
-    if isinstance(value, str | bool | None):
-        return value
+    if value is None or type(value) in _AS_THEY_ARE:
+        return cast(Json, value)
     if hint is object or hint == Mapping[str, object]:
         return to_plain(value, where, lenient=lenient)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from .._fences import Fenced, fence_all
 from ..types import JsonSchema, Message
@@ -86,6 +87,7 @@ def render(inquiry: Inquiry, *, instructions: str = "", again: Again | None = No
     return [Message("system", system), Message("user", user)]
 
 
+@cache
 def schema_for(hook: Hook) -> JsonSchema:
     """Return the JSON schema of a hook's reply, in the strict form that providers ask for."""
     name, fields = _ITEMS[hook]

@@ -24,6 +24,8 @@ __all__ = ["Keeping", "KeptRun", "Measured", "corpus_digest"]
 
 T = TypeVar("T")
 
+_SAMPLES_KEPT = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -103,6 +105,7 @@ class Keeping:
         if pipeline is not None:
             self._pipeline = f"{bared.apply(pipeline).fingerprint()} {corpus_digest(pipeline)}"
         self._failed: set[bytes] = set()
+        self._samples: dict[int, tuple[Sample, str]] = {}
         self._rewiring = Rewiring(JournaledModel, JournaledEmbedder)
 
     def wired(self, component: T) -> T:
@@ -167,7 +170,17 @@ class Keeping:
 
     def _score_key(self, sample: Sample, metric: str, repeat: int) -> bytes:
         again = [str(repeat)] if repeat else []
-        return _digest("score", metric, self._fingerprints[metric], _dumped(sample), *again)
+        return _digest("score", metric, self._fingerprints[metric], self._written(sample), *again)
+
+    def _written(self, sample: Sample) -> str:
+        """Return the sample as text, made once for all its metrics."""
+        known = self._samples.get(id(sample))
+        if known is None:
+            if len(self._samples) >= _SAMPLES_KEPT:
+                self._samples.clear()
+            # The sample is kept beside its text: an id is unique only among what is alive.
+            known = self._samples[id(sample)] = (sample, _dumped(sample))
+        return known[1]
 
 
 def corpus_digest(part: object) -> str:
