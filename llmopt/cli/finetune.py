@@ -27,7 +27,7 @@ def add_to(commands: Commands) -> None:
     check.add_argument("--evaluation", type=Path, help="the samples that will be measured, to find leaks")
     check.add_argument("--fix", type=Path, metavar="OUT", help="write a repaired copy and check that")
     check.add_argument("--method", choices=["supervised", "dpo"], help="default: what the first record is")
-    check.add_argument("--model", help="the model to be trained, for token counts and the estimate of the cost")
+    check.add_argument("--model", help="the model to be trained, for token counts")
     check.add_argument("--price", type=float, help="US dollars per million trained tokens, for the estimate")
     check.add_argument("--epochs", type=int, help="for the estimate (default: what the provider is likely to choose)")
     check.add_argument("--context-limit", type=int, default=65_536, help="tokens of the longest example")

@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..types import Sample
 from .contents import Contents, taught, token_count
 from .cost import estimate_cost
+from .plain_tools import PlainTools
 from .raw import Record, as_record
 from .reading import Read, read_file
 from .report import CheckReport, Finding
@@ -44,7 +45,7 @@ def check_file(
     Args:
         path: The file, of any size: it is read once, in bounded memory.
         method: `supervised` (chats) or `dpo` (preference pairs); None: what the first record is.
-        model: The model to be trained, for tokens and prices.
+        model: The model to be trained, for the token counts.
         validation: The validation file, to find leaks.
         evaluation: The samples that the tuned model will be measured on, to find leaks.
         contents: Whether duplicates, conflicts, secrets, balance and tokens are looked at as well; without
@@ -53,7 +54,7 @@ def check_file(
         least_examples: Fewest examples that the provider takes.
         most_megabytes: Largest file that the provider takes.
         epochs: For the estimate; None: what the provider is likely to choose.
-        price: US dollars per million trained tokens; None: OpenAI's list price.
+        price: US dollars per million trained tokens; None: no estimate in money.
 
     Raises:
         StorageError: When the file cannot be read.
@@ -103,6 +104,7 @@ class _Check:
         self.counts: Counter[str] = Counter()
         self.lines = 0
         self.examples = 0
+        self._plain_tools = PlainTools()
         self._context_limit = context_limit
         self._model = model
 
@@ -123,7 +125,7 @@ class _Check:
 
     def _take_record(self, read: Read, record: Record) -> None:
         self.examples += 1
-        if self._method != "supervised" or not is_plain(record):
+        if self._method != "supervised" or not (is_plain(record) or self._plain_tools.is_plain(record)):
             for fault in record_faults(record, self._method):
                 self._add(Finding.of(fault.rule, read.line, fault.what))
         if read.size > self._context_limit:  # a token takes at least a byte
@@ -167,9 +169,7 @@ class _Check:
         tokens = contents.tokens() if contents is not None else None
         cost = None
         if tokens is not None:
-            cost = estimate_cost(
-                tokens.total, self.examples, model=self._model, epochs=epochs, price=price, exact=tokens.exact
-            )
+            cost = estimate_cost(tokens.total, self.examples, epochs=epochs, price=price, exact=tokens.exact)
         return CheckReport(
             path=str(path),
             method=self._method,

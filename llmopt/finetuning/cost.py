@@ -1,7 +1,7 @@
-"""Tokens, epochs and money of a training run, as estimates; and which models can be trained, and until when.
+"""Tokens, epochs and money of a training run, as estimates; and until when models can be trained.
 
-Prices are OpenAI's list prices for training, US dollars per million tokens, as last published; prices and
-dates rot: pass your own price where a bill depends on it.
+No price of training is built in: providers change them, and a wrong one is worse than none. Pass your
+provider's.
 """
 
 from __future__ import annotations
@@ -13,18 +13,10 @@ from dataclasses import dataclass
 
 from ..errors import UsageError
 
-__all__ = ["CostEstimate", "default_epochs", "estimate_cost", "retirement_of", "training_closed", "training_price"]
+__all__ = ["CostEstimate", "default_epochs", "estimate_cost", "retirement_of", "training_closed"]
 
 _MILLION = 1e6
 _DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")
-_TRAINING_PRICES: Mapping[str, float] = {
-    "gpt-4.1": 25.0,
-    "gpt-4.1-mini": 5.0,
-    "gpt-4.1-nano": 1.5,
-    "gpt-4o": 25.0,
-    "gpt-4o-mini": 3.0,
-    "gpt-3.5-turbo": 8.0,
-}
 _RETIREMENTS: Mapping[str, dt.date] = dict.fromkeys(
     ("gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini"), dt.date(2027, 1, 14)
 )
@@ -60,7 +52,11 @@ class CostEstimate:
     def __str__(self) -> str:
         """Say it in one line, labelled as the estimate that it is."""
         counted = "" if self.exact else "about "
-        money = "price not known" if self.dollars is None else f"${self.dollars:,.2f} at ${self.price:g} per million"
+        money = (
+            "money unknown without a price per million tokens"
+            if self.dollars is None
+            else f"${self.dollars:,.2f} at ${self.price:g} per million"
+        )
         return f"estimate: {counted}{self.tokens:,} tokens x {self.epochs} epochs = {self.trained_tokens:,}; {money}"
 
 
@@ -77,17 +73,10 @@ def default_epochs(examples: int) -> int:
     return max(1, 25_000 // examples) if 3 * examples > 25_000 else 3
 
 
-def training_price(model: str | None) -> float | None:
-    """Return OpenAI's list price for training a model, US dollars per million tokens; None if not known."""
-    return None if model is None else _TRAINING_PRICES.get(_base(model))
-
-
-def estimate_cost(
-    tokens: int, examples: int, *, model: str | None, epochs: int | None, price: float | None, exact: bool
-) -> CostEstimate:
+def estimate_cost(tokens: int, examples: int, *, epochs: int | None, price: float | None, exact: bool) -> CostEstimate:
     """Return the estimate for a file of so many tokens and examples."""
     chosen = default_epochs(max(1, examples)) if epochs is None else epochs
-    return CostEstimate(tokens, chosen, training_price(model) if price is None else price, exact)
+    return CostEstimate(tokens, chosen, price, exact)
 
 
 def retirement_of(model: str) -> dt.date | None:

@@ -55,7 +55,7 @@ class OpenAIFineTune(FineTuneJob):
         seed: Of the training.
         folder: Where the state files are written.
         max_dollars: Refuse a run whose estimate is above; None: no limit.
-        price: US dollars per million trained tokens; None: OpenAI's list price where the server is OpenAI's.
+        price: US dollars per million trained tokens, for the estimate; None: no estimate in money.
         least_examples: Fewest examples that the provider takes.
         force: Upload although a check found errors.
         patience: Failed polls in a row (lost connection, server errors) that waiting outlives.

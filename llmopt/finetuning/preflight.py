@@ -100,9 +100,9 @@ def preflight_of(
         folder: Where the files are.
         base: The model to train.
         settings: The hyperparameters.
-        is_openai: Whether OpenAI's dates and prices count.
+        is_openai: Whether OpenAI's dates count.
         today: The day to plan for.
-        price: US dollars per million trained tokens; None: OpenAI's list price.
+        price: US dollars per million trained tokens; None: no estimate in money.
         max_dollars: The most that the estimate may be.
         least_examples: Fewest examples that the provider takes.
     """

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from llmopt.errors import StorageError, UsageError
 from llmopt.finetuning import RULES, check_file
 from llmopt.finetuning.plain import plain_run
+from llmopt.finetuning.plain_tools import PlainTools
 from llmopt.finetuning.structure import is_plain, record_faults
 from llmopt.types import Sample
 
@@ -254,7 +255,7 @@ def test_one_answer_for_nearly_all_questions_is_said(tmp_path: Path) -> None:
 
 
 def test_the_report_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
-    report = check_file(write(tmp_path / "train.jsonl", json.dumps(chat(USER))), model="gpt-4.1-mini")
+    report = check_file(write(tmp_path / "train.jsonl", json.dumps(chat(USER))), model="gpt-4.1-mini", price=5.0)
     text = str(report)
     assert report.exit_code == 1
     assert report.first_fault == 5
@@ -341,3 +342,34 @@ def test_the_quick_check_and_the_full_one_agree_on_the_structure(tmp_path: Path)
     full = {(finding.rule, finding.line) for finding in check_file(path).findings if finding.rule not in structural}
     quick = {(finding.rule, finding.line) for finding in check_file(path, contents=False).findings}
     assert quick == full
+
+
+names = st.sampled_from(["add", "divide", "", 3])
+ids = st.sampled_from(["c1", "c2", "", None])
+tool_turns = st.one_of(
+    st.sampled_from([USER, ANSWER, call(), call("c2"), result(), result("c2"), {"role": "system", "content": "s"}]),
+    st.builds(result, ids),
+    st.builds(call, ids, names, st.sampled_from(["{}", "[]", "{", {}])),
+    turns,
+)
+tool_lists: list[object] = [[TOOL], [TOOL, TOOL], [], {}, [{"type": "function"}]]
+tool_chats = st.fixed_dictionaries({"messages": st.lists(tool_turns, max_size=7), "tools": st.sampled_from(tool_lists)})
+
+
+@given(st.lists(tool_chats, min_size=1, max_size=3))
+def test_a_chat_with_tools_that_is_waved_through_breaks_no_rule(records: list[dict[str, object]]) -> None:
+    plain = PlainTools()
+    for record in records:
+        assert not plain.is_plain(record) or not list(record_faults(record, "supervised"))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        chat(USER, call(), result(), ANSWER, tools=[TOOL]),
+        chat(USER, ANSWER, tools=[TOOL]),
+        chat(USER, call("a"), result("a"), call("b"), result("b"), USER, call("c"), tools=[TOOL]),
+    ],
+)
+def test_usual_chats_with_tools_are_waved_through(record: dict[str, object]) -> None:
+    assert PlainTools().is_plain(record)

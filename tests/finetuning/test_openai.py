@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from llmopt.errors import CredentialsError, ModelUnavailableError, StorageError, TuningError
-from llmopt.finetuning import OpenAIFineTune
+from llmopt.finetuning import LossPoint, OpenAIFineTune
 from llmopt.testing import FakeModel
 from llmopt.testing.contracts import FineTuneJobContract
 from llmopt.testing.openapi import schema_errors
@@ -256,14 +256,23 @@ def test_what_is_closed_is_said_before_the_upload(day: dt.date, base: str, words
 
 
 def test_a_model_that_goes_soon_is_a_warning_and_money_can_be_limited() -> None:
-    made = OpenAIFineTune("gpt-4.1-mini", FakeModel, base_url="https://api.openai.com/v1")
-    report = made.preflight(TRAINING, today=dt.date(2026, 11, 22))
-    assert report.ok
+    today = dt.date(2026, 11, 22)
+    made = OpenAIFineTune("gpt-4.1-mini", FakeModel, base_url="https://api.openai.com/v1", max_dollars=1e-9)
+    report = made.preflight(TRAINING, today=today)
     assert "2027-01-14" in report.warnings[0]
+    assert "pass `price`" in report.problems[0]
+    priced = OpenAIFineTune("gpt-4.1-mini", FakeModel, base_url="https://api.openai.com/v1", price=5.0, max_dollars=1)
+    report = priced.preflight(TRAINING, today=today)
+    assert report.ok
     assert report.training.cost is not None
     assert report.training.cost.dollars is not None
-    dear = OpenAIFineTune("gpt-4.1-mini", FakeModel, base_url="https://api.openai.com/v1", max_dollars=1e-9)
-    assert "max_dollars" in dear.preflight(TRAINING, today=dt.date(2026, 11, 22)).problems[0]
+    dear = OpenAIFineTune("gpt-4.1-mini", FakeModel, base_url="https://api.openai.com/v1", price=5.0, max_dollars=1e-9)
+    assert "above max_dollars" in dear.preflight(TRAINING, today=today).problems[0]
+
+
+def test_losses_are_read_from_the_events(tmp_path: Path) -> None:
+    with Provider().server() as server:
+        assert job(server, tmp_path).losses("ftjob-1") == [LossPoint(1, 0.5, None)]
 
 
 def test_the_key_is_never_shown(tmp_path: Path) -> None:
