@@ -1,5 +1,6 @@
 """The loop: diagnose, change one thing at a time, compare, keep what works, and show it."""
 
+from .curve import CurvePoint, LearningCurve, alearning_curve, learning_curve
 from .diagnosis import (
     Axis,
     CategoryFailures,
@@ -12,6 +13,7 @@ from .diagnosis import (
     diagnose,
 )
 from .difference import Change, differences
+from .forgetting import Forgetting, aforgetting, forgetting
 from .improve import achoose_shots, aimprove_instructions, choose_shots, improve_instructions
 from .ladder import Ladder, Rung
 from .loop import climb_steps, follow_suggestions
@@ -19,6 +21,7 @@ from .race import Entrant, Race, RaceResult
 from .search import Search
 from .search_result import Part, SearchResult, Trial
 from .study import Study
+from .tuned import afine_tune_step, fine_tune_step, refuse_leaks
 from .verdict import Limits, Verdict
 
 __all__ = [
@@ -27,10 +30,13 @@ __all__ = [
     "Cause",
     "CauseShare",
     "Change",
+    "CurvePoint",
     "Diagnosis",
     "Entrant",
     "Finding",
+    "Forgetting",
     "Ladder",
+    "LearningCurve",
     "Limits",
     "Part",
     "Race",
@@ -44,11 +50,18 @@ __all__ = [
     "Verdict",
     "achoose_shots",
     "adiagnose",
+    "afine_tune_step",
+    "aforgetting",
     "aimprove_instructions",
+    "alearning_curve",
     "choose_shots",
     "climb_steps",
     "diagnose",
     "differences",
+    "fine_tune_step",
     "follow_suggestions",
+    "forgetting",
     "improve_instructions",
+    "learning_curve",
+    "refuse_leaks",
 ]
