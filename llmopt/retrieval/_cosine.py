@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,6 +23,8 @@ _GROUP = 32
 _BYTES_PER_BATCH = 1 << 25
 _EXACT_ROWS = 4_096
 _SPARSE = 0.02
+_FEW_NUMBERS = 1 << 23
+_ALL_CORES = threading.Lock()
 
 
 def nearest(rows: Matrix, vector: Matrix, k: int, allowed: Mask | None = None) -> Found:
@@ -35,9 +38,8 @@ def nearest(rows: Matrix, vector: Matrix, k: int, allowed: Mask | None = None) -
     """
     if allowed is not None and np.count_nonzero(allowed) < _SPARSE * len(rows):
         chosen = np.flatnonzero(allowed)
-        return _exact(rows, chosen[contenders(rows[chosen] @ vector, k, _slack(rows))], vector)
-    # One product over everything: a product in blocks waits for every thread at the end of each block.
-    scores = rows @ vector
+        return _exact(rows, chosen[contenders(_product(rows[chosen], vector), k, _slack(rows))], vector)
+    scores = _product(rows, vector)
     if allowed is not None:
         scores[~allowed] = -np.inf
     return _exact(rows, contenders(scores, k, _slack(rows)), vector)
@@ -60,7 +62,7 @@ def nearest_many(rows: Matrix, vectors: Matrix, k: int) -> Iterator[Found]:
             if group > 1:
                 inside = (groups[:, None] * group + np.arange(group)).ravel()
                 inside = inside[inside < len(rows)]
-                groups = inside[contenders(rows[inside] @ vector, k, _slack(rows))]
+                groups = inside[contenders(_product(rows[inside], vector), k, _slack(rows))]
             yield _exact(rows, groups, vector)
 
 
@@ -75,6 +77,20 @@ def cosines(rows: Matrix, vector: Matrix) -> npt.NDArray[np.float64]:
         stop = start + _EXACT_ROWS
         exact[start:stop] = (rows[start:stop].astype(np.float64) * wide).sum(axis=1)
     return exact
+
+
+def _product(rows: Matrix, vector: Matrix) -> Matrix:
+    """Return rows times vector.
+
+    A matrix library cuts the product over all cores and waits for the last one: worth it for many rows, in one
+    piece, and not from many threads at a time, whose waiting takes the cores from each other (16 searches side
+    by side over 3,000 rows: 180 ms each instead of 0.4).
+    """
+    if rows.size <= _FEW_NUMBERS:
+        product: Matrix = np.einsum("ij,j->i", rows, vector)
+        return product
+    with _ALL_CORES:
+        return rows @ vector
 
 
 def _exact(rows: Matrix, positions: Positions, vector: Matrix) -> Found:
