@@ -4,38 +4,56 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from .._text import words
 from .._trace import note
-from ..errors import NotReadyError, UsageError
+from ..errors import NotReadyError, StorageError, UsageError
 from ..interfaces import Reranker
 from ..types import Hit
+from ._softmax_ranking import contests, fit_ranking
 from .features import feature_names, feature_rows
 
 __all__ = ["Learned"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-_NEWTON_STEPS = 50
-_NEGATIVES_PER_QUERY = 100
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A feature in the weighted sum.
+
+    Attributes:
+        weight: Per spread of the feature.
+        spread: Standard deviation in training, 1 where it did not vary.
+        missing: What a hit without the feature has: the lowest value in training.
+    """
+
+    weight: float
+    spread: float
+    missing: float
 
 
 @dataclass(repr=False)
 class Learned(Reranker):
     """A weighted sum of named features (see `reranking.features`), fitted on which hits were relevant.
 
-    Pairwise logistic regression: within every query a relevant hit should score above an irrelevant one
-    (Burges 2010, RankNet with a linear scorer). Few weights, so some fifty labelled queries are enough;
-    the weights can be read (`weights()`), and are saved as JSON.
+    The signals of the retriever's parts, the share of the query's words and so on are divided by their
+    spread in training and weighed so that a relevant hit wins against the irrelevant ones of its list
+    (softmax cross-entropy: ListNet, Cao et al. 2007, with a linear scorer). Few weights, so some fifty
+    labelled queries are enough; they can be read (`weights()`), and are saved as JSON.
+
+    Where the retriever itself learnt from labels (an `Adapter`, `PastQuestions`), fit on `held_out_hits`.
 
     Args:
-        l2: Strength of the regularisation towards equal weights of 0.
-        features: Names of the features to use; None: all that the training hits have.
+        l2: Strength of the regularisation towards weights of 0.
+        features: Names of the features to use; None: the words and all signals of the training hits.
 
     Raises:
         NotReadyError: Before `fit`.
@@ -50,7 +68,7 @@ class Learned(Reranker):
 
     l2: float = 1.0
     features: Sequence[str] | None = None
-    _weights: Mapping[str, float] = field(init=False, default_factory=dict[str, float])
+    _terms: Mapping[str, _Term] = field(init=False, default_factory=dict[str, _Term])
 
     def fit(
         self, queries: Sequence[str], hits: Sequence[Sequence[Hit]], relevant: Sequence[Mapping[str, float]]
@@ -59,12 +77,13 @@ class Learned(Reranker):
 
         Args:
             queries: The queries.
-            hits: For each, the hits as the retriever gave them, best first.
+            hits: For each, the hits as the retriever gives them for queries that are new to it, best first.
             relevant: For each, the grade of every relevant document by id (passage or whole document);
                 others count as irrelevant.
 
         Raises:
-            UsageError: When lengths differ, or no list holds both a relevant and an irrelevant hit.
+            UsageError: When lengths differ, a feature is unknown, or no list holds both a relevant and an
+                irrelevant hit.
         """
         if not len(queries) == len(hits) == len(relevant):
             raise UsageError(
@@ -72,61 +91,63 @@ class Learned(Reranker):
                 f"of hits and {len(relevant)} of labels"
             )
         names = list(self.features) if self.features is not None else feature_names(hits)
-        differences = [
-            rows
-            for query, listed, grades in zip(queries, hits, relevant, strict=True)
-            if listed and (rows := _differences(feature_rows(query, listed, names), listed, grades)).size
-        ]
-        if not differences:
+        graded = [(query, listed, _grades(listed, given))
+                  for query, listed, given in zip(queries, hits, relevant, strict=True)]  # fmt: skip
+        telling = [(query, listed, grades) for query, listed, grades in graded if len(set(grades.tolist())) > 1]
+        if not telling:
             raise UsageError(
                 "`Learned.fit` found no list with both a relevant and an irrelevant hit: check that the labels' ids "
                 "are those of the documents, and that enough hits were fetched"
             )
-        fitted = _pairwise_fit(differences, self.l2)
-        self._weights = dict(zip(names, map(float, fitted), strict=True))
+        read = cache(words)
+        lists = [feature_rows(query, listed, names, read) for query, listed, _ in telling]
+        missing, spreads = _scales(np.vstack(lists))
+        scaled = [np.where(np.isnan(rows), missing, rows) / spreads for rows in lists]
+        games = [game for rows, (*_, grades) in zip(scaled, telling, strict=True) for game in contests(rows, grades)]
+        figures = zip(fit_ranking(games, self.l2).tolist(), spreads.tolist(), missing.tolist(), strict=True)
+        self._terms = {name: _Term(*three) for name, three in zip(names, figures, strict=True)}
         return self
 
     def weights(self) -> dict[str, float]:
-        """Return the weight of every feature; the features are standardised or shares, so they compare."""
-        return dict(self._weights)
+        """Return the weight of every feature, per spread of the feature in training, so that they compare."""
+        return {name: term.weight for name, term in self._terms.items()}
 
     def score(self, query: str, hits: Sequence[Hit]) -> list[float]:
         """Return the weighted sums."""
-        if not self._weights:
+        if not self._terms:
             raise NotReadyError("`Learned` has not learnt anything yet: call `fit(queries, hits, relevant)` first")
-        rows = feature_rows(query, hits, list(self._weights))
-        note("weights", {name: round(weight, 3) for name, weight in self._weights.items()})
-        return [float(score) for score in rows @ np.array(list(self._weights.values()))]
+        rows = feature_rows(query, hits, list(self._terms))
+        terms = self._terms.values()
+        filled = np.where(np.isnan(rows), [term.missing for term in terms], rows)
+        note("weights", {name: round(weight, 3) for name, weight in self.weights().items()})
+        return [float(score) for score in filled @ np.array([term.weight / term.spread for term in terms])]
 
     def write_state(self, folder: Path) -> None:
         """Write the weights as JSON; nothing before `fit`."""
-        if self._weights:
-            (folder / "weights.json").write_text(json.dumps(self._weights, indent=1), encoding="utf-8")
+        if self._terms:
+            terms = {name: asdict(term) for name, term in self._terms.items()}
+            (folder / "weights.json").write_text(json.dumps(terms, indent=1), encoding="utf-8")
 
     def read_state(self, folder: Path) -> None:
-        """Take up the weights."""
-        self._weights = json.loads((folder / "weights.json").read_text("utf-8"))
+        """Take up the weights.
+
+        Raises:
+            StorageError: When they are damaged.
+        """
+        try:
+            read = json.loads((folder / "weights.json").read_text("utf-8"))
+            self._terms = {name: _Term(**term) for name, term in read.items()}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise StorageError(f"the weights in {folder} cannot be read ({error}): fit `Learned` again") from error
 
 
-def _differences(rows: Floats, hits: Sequence[Hit], grades: Mapping[str, float]) -> Floats:
-    """Return relevant less irrelevant rows, for every pair of different grades."""
-    grade = np.array([max(grades.get(hit.document.id, 0), grades.get(hit.document.source, 0)) for hit in hits])
-    better, worse = np.nonzero(grade[:, None] > grade[None, :])
-    near = worse < _NEGATIVES_PER_QUERY
-    return np.asarray(rows[better[near]] - rows[worse[near]], np.float64)
+def _grades(hits: Sequence[Hit], grades: Mapping[str, float]) -> Floats:
+    given = [max(grades.get(hit.document.id, 0), grades.get(hit.document.source, 0)) for hit in hits]
+    return np.array(given, np.float64)
 
 
-def _pairwise_fit(differences: Sequence[Floats], l2: float) -> Floats:
-    """Minimise the logistic loss of the differences, every query counting alike, by Newton's method."""
-    rows = np.vstack(differences)
-    share = np.concatenate([np.full(len(each), 1 / len(each)) for each in differences])
-    weights: Floats = np.zeros((rows.shape[1],), np.float64)
-    for _ in range(_NEWTON_STEPS):
-        chance = 1 / (1 + np.exp(np.clip(rows @ weights, -30, 30)))
-        gradient = -(rows.T @ (share * chance)) + l2 * weights
-        curvature = (rows * (share * chance * (1 - chance))[:, None]).T @ rows + l2 * np.eye(len(weights))
-        move: Floats = np.asarray(np.linalg.solve(curvature, gradient), np.float64)
-        weights -= move
-        if np.abs(move).max() < 1e-8:
-            break
-    return weights
+def _scales(rows: Floats) -> tuple[Floats, Floats]:
+    """Return what stands for a missing value, and the spread, of every column."""
+    lowest = np.nan_to_num(np.nanmin(rows, axis=0, initial=np.inf), posinf=0.0)
+    spread = np.where(np.isnan(rows), lowest, rows).std(axis=0)
+    return lowest, np.where(spread > 0, spread, 1.0)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmopt._trace import record
-from llmopt.errors import ContractError, MissingExtraError, ModelOutputError, NotReadyError, UsageError
+from llmopt.errors import ContractError, MissingExtraError, ModelOutputError, NotReadyError, StorageError, UsageError
 from llmopt.interfaces import Reranker
 from llmopt.reranking import (
     MMR,
@@ -33,6 +33,7 @@ from llmopt.reranking import (
     Rules,
     Threshold,
 )
+from llmopt.reranking._softmax_ranking import contests, fit_ranking
 from llmopt.reranking.listwise import read_ranking, windows_of
 from llmopt.reranking.mmr import maximal_marginal_relevance
 from llmopt.testing import FakeEmbedder, FakeModel
@@ -330,6 +331,49 @@ def test_grades_count_and_passages_inherit_the_label_of_their_document() -> None
     ]
     ranker = Learned(l2=0.01).fit(["cat"], [hits], [{"e": 2.0, "d": 1.0}])
     assert order(ranker, hits, "cat") == ["e#0", "d#0"]
+
+
+def test_a_hit_without_a_signal_counts_as_the_lowest_in_training() -> None:
+    lists = [[Hit(Document(f"{n}-{m}", "text"), 1.0, {"s": float(m)}) for m in (1, 2, 3)] for n in range(5)]
+    ranker = Learned(features=["signal:s"]).fit(["q"] * 5, lists, [{f"{n}-3": 1.0} for n in range(5)])
+    hits = [Hit(Document("none", "text"), 1.0, {}), Hit(Document("lowest", "text"), 1.0, {"s": 1.0})]
+    hits.append(Hit(Document("wild", "text"), 1.0, {"s": math.inf}))
+    assert len(set(ranker.score("q", hits))) == 1
+
+
+def test_weights_do_not_depend_on_the_unit_of_a_signal() -> None:
+    queries, lists, labels = training()
+    milli = [[Hit(hit.document, hit.score, {"good": hit.signals["good"] * 1e3}) for hit in hits] for hits in lists]
+    plain = [[Hit(hit.document, hit.score, {"good": hit.signals["good"]}) for hit in hits] for hits in lists]
+    first, second = (Learned().fit(queries, each, labels).weights() for each in (plain, milli))
+    assert first == pytest.approx(second, abs=1e-6)
+
+
+@given(st.integers(2, 4), st.integers(1, 12), st.integers(0, 1000), st.sampled_from([0.01, 1.0, 100.0]))
+def test_the_ranking_fit_ends_where_its_loss_is_flat(width: int, count: int, seed: int, l2: float) -> None:
+    random = np.random.default_rng(seed)
+    games = [
+        contest
+        for _ in range(count)
+        for contest in contests(random.standard_normal((5, width)) * 3, np.array([2.0, 1.0, 0.0, 0.0, 1.0]))
+    ]
+    weights = fit_ranking(games, l2)
+
+    def loss(place: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+        each = [contest.share * math.log(1 + float(np.exp(contest.lags @ place).sum())) for contest in games]
+        return sum(each) + l2 / 2 * float(place @ place)
+
+    moves = random.standard_normal((10, width)) * 0.1
+    assert all(loss(weights) <= loss(weights + move) + 1e-6 for move in moves)
+
+
+def test_unknown_features_and_weights_of_another_format_are_refused(tmp_path: Path) -> None:
+    queries, lists, labels = training()
+    with pytest.raises(UsageError, match="signal:<name>"):
+        Learned(features=["colour"]).fit(queries, lists, labels)
+    (tmp_path / "weights.json").write_text('{"score": 1.0}')
+    with pytest.raises(StorageError, match="fit"):
+        Learned().read_state(tmp_path)
 
 
 def test_labels_that_teach_nothing_are_refused_with_the_likely_cause() -> None:
