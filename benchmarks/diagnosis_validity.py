@@ -59,12 +59,14 @@ class Tally:
 def draw(number: int) -> tuple[World, str]:
     """Return a world drawn at random, with the name of its reader's quality."""
     random = np.random.default_rng([7, number])
-    causes = [PLANTABLE[at] for at in random.permutation(len(PLANTABLE))[: random.integers(3, 9)]]
+    order: list[int] = random.permutation(len(PLANTABLE)).tolist()
+    causes = [PLANTABLE[at] for at in order[: int(random.integers(3, 9))]]
     weights = random.dirichlet(np.ones(len(causes))) * random.uniform(0.25, 0.6)
+    planted: dict[Cause, float] = dict(zip(causes, map(float, weights), strict=True))
     right, luck = [(1.0, 0.0), (0.97, 0.02), (0.9, 0.05), (0.8, 0.1), (0.75, 0.2)][int(random.integers(5))]
     skill = Skill(right, luck, float(random.choice([0.0, 0.1])) if right < 1 else 0.0)
     world = make_world(
-        dict(zip(causes, map(float, weights), strict=True)),
+        planted,
         samples=int(random.choice([60, 120, 240])),
         skill=skill,
         evidence=bool(random.integers(2)),

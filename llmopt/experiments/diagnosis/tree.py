@@ -143,7 +143,7 @@ def _without_gold(seen: Observed) -> Ruling:
         return Ruling("format", seen.fault_reason or "the answer is out of form")
     if seen.place == "missing from corpus":
         return Ruling("missing from corpus", _joined(seen.where, "it could not be tried with the passage"))
-    if seen.place not in {"in the prompt", "unknown"}:
+    if seen.place == "lost":
         reason = _joined("the gold passage was not in the prompt", seen.where)
         return Ruling("context, place unknown", f"{reason}; whether it would have helped is not known")
     if seen.place == "in the prompt" and seen.fault == "refusal":
