@@ -1,8 +1,9 @@
 """Make the answers of a language-model feature measurably better.
 
-Compose it (`Pipeline`), measure it (`Evaluator`), change one thing at a time (`pipeline.but`), keep what works. The
-names here are those of a first hour; every room (`llmopt.retrieval`, `llmopt.evaluation` ...) has more. A room is
-loaded when one of its names is first used, so that `import llmopt` costs next to nothing.
+Compose it (`Pipeline`), measure it (`Evaluator`), find out why it fails (`diagnose`), change one thing at a time
+(`Ladder`), keep what works. The names here are those of a first hour; every room (`llmopt.retrieval`,
+`llmopt.evaluation` ...) has more. A room is loaded when one of its names is first used, so that `import llmopt` costs
+next to nothing.
 """
 
 from importlib import import_module
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .chunking import Markdown, Recursive, Semantic, Sentence
+    from .chunking import Markdown, Recursive, Sentence
     from .documents import load_documents
     from .errors import LlmoptError
     from .evaluation import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         metric,
         save_samples,
     )
+    from .experiments import Ladder, Study, diagnose
     from .interfaces import (
         ChatModel,
         Chunker,
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
     from .prompting import Direct, FewShot, Grounded
     from .reranking import MMR, Rules
     from .retrieval import BM25, Dense, Hybrid
-    from .types import Answer, Completion, Document, Hit, Message, Options, Sample, Score, Span, Verdict
+    from .types import Answer, Completion, Document, Hit, Message, Options, Sample, Score, Span
 
 __all__ = [
     "BM25",
@@ -79,6 +81,7 @@ __all__ = [
     "Hybrid",
     "IndexedRetriever",
     "Judge",
+    "Ladder",
     "LatentSemantic",
     "LlmoptError",
     "Markdown",
@@ -97,13 +100,13 @@ __all__ = [
     "Rules",
     "Sample",
     "Score",
-    "Semantic",
     "Sentence",
     "Span",
+    "Study",
     "TokenF1",
-    "Verdict",
     "__version__",
     "chat_model",
+    "diagnose",
     "embedder",
     "load_documents",
     "load_samples",
@@ -114,13 +117,14 @@ __all__ = [
 _ROOM_OF = {
     name: room
     for room, names in {
-        "chunking": "Markdown Recursive Semantic Sentence",
+        "chunking": "Markdown Recursive Sentence",
         "documents": "load_documents",
         "errors": "LlmoptError",
         "evaluation": (
             "AnswerCorrectness AnswerRelevancy ContextPrecision ContextRecall Evaluator ExactMatch "
             "Faithfulness HeuristicJudge ModelJudge Report TokenF1 load_samples metric save_samples"
         ),
+        "experiments": "Ladder Study diagnose",
         "interfaces": (
             "ChatModel Chunker Classifier Embedder FineTuneJob IndexedRetriever Judge Metric "
             "PromptStrategy Reranker Retriever"
@@ -130,7 +134,7 @@ _ROOM_OF = {
         "prompting": "Direct FewShot Grounded",
         "reranking": "MMR Rules",
         "retrieval": "BM25 Dense Hybrid",
-        "types": "Answer Completion Document Hit Message Options Sample Score Span Verdict",
+        "types": "Answer Completion Document Hit Message Options Sample Score Span",
     }.items()
     for name in names.split()
 }
