@@ -19,7 +19,10 @@ from ..types import ImpliedQuestion, Verdict
 
 __all__ = ["VerdictsRead", "read_claims", "read_questions", "read_statements", "read_verdicts"]
 
-_BITS: Mapping[str, bool] = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}
+_BITS: Mapping[str, bool] = {
+    **dict.fromkeys(("1", "yes", "true", "是"), True),
+    **dict.fromkeys(("0", "no", "false", "否"), False),
+}
 
 
 class _List(BaseModel):

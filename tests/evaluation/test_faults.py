@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -113,3 +115,17 @@ def test_a_run_cut_short_by_its_budget_goes_on_with_a_new_one(tmp_path: Path) ->
         second = evaluator(server, Budget(calls=30)).run(SAMPLES[:10], journal=tmp_path / "j")
         assert [summary.scored for summary in second.summaries()] == [10] * 4
         assert server.count("chat/completions") == 50
+
+
+def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jumps = itertools.cycle([0.0, 86_400.0, -86_400.0, 5e8])
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + next(jumps))
+    with FakeOpenAI(reply, faults=FAULTS, seed=3) as server:
+        report = evaluator(server).run(SAMPLES[:10], journal=tmp_path / "j")
+        asked = server.count()
+        again = evaluator(server).run(SAMPLES[:10], journal=tmp_path / "j")
+        assert server.count() == asked
+    assert [summary.scored for summary in report.summaries()] == [10] * 4
+    assert [row.scores for row in again] == [row.scores for row in report]
+    assert 0 <= report.judging().seconds < 3600

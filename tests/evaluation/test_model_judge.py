@@ -109,6 +109,26 @@ def test_a_judge_that_answers_in_prose_is_asked_once_more(prose: str) -> None:
     assert len(stubborn.requests) == 2
 
 
+def test_a_judge_that_answers_in_chinese_is_understood_and_its_words_are_kept() -> None:
+    script = [
+        '```json\n{"claims": ["猫每天睡15个小时。", "狗会叫。"]}\n```',
+        verdicts(_1=1, _2=0).replace('"r"', '"原文写明"'),
+    ]
+    judge = ModelJudge(FakeModel(script=script))
+    claims = judge.split("猫睡多久？", "猫每天睡15个小时，狗会叫。")
+    assert claims == ["猫每天睡15个小时。", "狗会叫。"]
+    found = judge.verify(claims, ["猫每天睡15个小时。"])
+    assert holds(found) == [True, False]
+    assert found[0].reason == "原文写明"
+
+
+def test_keys_or_verdicts_in_chinese_are_no_verdicts_and_never_a_guess() -> None:
+    for reply in ('{"结论": [1, 0]}', '{"verdicts": [{"id": 1, "reason": "", "verdict": "大概"}]}'):
+        model = FakeModel(reply)
+        assert holds(ModelJudge(model).verify(["one"], ["c"])) == [None]
+        assert len(model.requests) == 2
+
+
 def test_prose_instead_of_claims_is_an_error_after_the_second_try() -> None:
     assert ModelJudge(FakeModel(script=["Let me think.", '{"claims": ["a"]}'])).split("q", "x") == ["a"]
     model = FakeModel("There are two claims.")
