@@ -1,12 +1,11 @@
 """The samples of a study, packed for the page: the list at once, everything else in blocks that open when needed.
 
-Each block is JSON, compressed by gzip and written in base64. `samples.js` and `detail.js` read them; the
+Each block is JSON, compressed by gzip and written as text by `base91`. `samples.js` and `detail.js` read them; the
 order of the fields is theirs as well.
 """
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,16 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ...evaluation import ModelCall, Row, Run
+from ...evaluation import Row, Run
 from ...evaluation.plain import to_plain
-from ...types import Sample, Score
+from ...types import Sample, Score, ToolCall, Verdict
 from ..diagnosis import Finding
+from .base91 import base91
 from .content import StudyContent
-from .texts import SharedTexts, TextPlace, marked, texts_of
+from .texts import Known, SharedTexts, marked, without_nonces
 
 __all__ = ["Block", "blocks_of"]
 
-_SAMPLES, _TEXTS = 200, 2000  # per block: what opens in a few milliseconds
+_SAMPLES, _TEXTS = 400, 500  # per block: what opens in a few milliseconds
 _LEVEL = 6
 _DIGITS = 4
 
@@ -36,26 +36,25 @@ class Block:
 
     Attributes:
         name: `index`, `answers-0`, `details-0`, `texts-0` and so on.
-        content: Base64 of gzip of JSON.
+        content: JSON, by gzip, by `base91`.
+        bytes: Of the gzip.
     """
 
     name: str
     content: str
+    bytes: int
 
 
 def blocks_of(study: StudyContent) -> list[Block]:
     """Return the samples of all variants, packed."""
-    packer = _Packer(study)
     with ThreadPoolExecutor(4) as threads:  # the compressor releases the lock
-        return list(threads.map(_block, *zip(*packer.parts(), strict=True)))
+        packing = [threads.submit(_block, name, _dumped(content)) for name, content in _Packer(study).parts()]
+        return [each.result() for each in packing]
 
 
-def _block(name: str, text: str) -> Block:
-    try:
-        data = text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, which models do emit, has no UTF-8 form
-        data = json.dumps(json.loads(text), separators=(",", ":")).encode()
-    return Block(name, base64.b64encode(gzip.compress(data, _LEVEL, mtime=0)).decode("ascii"))
+def _block(name: str, data: bytes) -> Block:
+    packed = gzip.compress(data, _LEVEL, mtime=0)
+    return Block(name, base91(packed), len(packed))
 
 
 class _Packer:
@@ -67,17 +66,15 @@ class _Packer:
         self.findings = {f.sample.id: f for f in study.diagnosis.findings} if study.diagnosis is not None else {}
         self.texts = SharedTexts()
 
-    def parts(self) -> Iterator[tuple[str, str]]:
-        """Yield names and JSON; the texts come last, when it is known which are shared."""
-        yield "index", _dumped(self._index())
-        details = [self._details(id) for id in self.ids]
-        shared = self.texts.number()
+    def parts(self) -> Iterator[tuple[str, object]]:
+        """Yield names and contents; the texts come last, when all are known."""
+        yield "index", self._index()
         for number, ids in enumerate(_cut(self.ids, _SAMPLES)):
-            yield f"answers-{number}", _dumped([self._answers(id) for id in ids])
-        for number, some in enumerate(_cut(details, _SAMPLES)):
-            yield f"details-{number}", _dumped(some)
-        for number, texts in enumerate(_cut(shared, _TEXTS)):
-            yield f"texts-{number}", _dumped(texts)
+            yield f"answers-{number}", [self._answers(id) for id in ids]
+            # Field by field: like stands by like, which compresses better.
+            yield f"details-{number}", list(zip(*(self._details(id) for id in ids), strict=True))
+        for number, texts in enumerate(_cut(list(self.texts.numbers), _TEXTS)):
+            yield f"texts-{number}", texts
 
     def _index(self) -> Mapping[str, object]:
         samples = [self._sample(id) for id in self.ids]
@@ -124,41 +121,65 @@ class _Packer:
 
     def _details(self, id: str) -> list[object]:
         sample = self._sample(id)
-        about = [sample.gold, sample.group, sample.answerable, to_plain(dict(sample.metadata), id, lenient=True)]
+        about = [sample.gold, sample.group, sample.answerable, _plain(sample.metadata)]
         finding = self.findings.get(id)
-        rows = [self._row(found[id]) if id in found else None for found in self.rows]
-        return [about, None if finding is None else _found(finding), rows]
+        rows: list[Sequence[object]] = [
+            self._row(found[id]) if id in found else [None] * (5 + len(self.metrics)) for found in self.rows
+        ]
+        return [about, None if finding is None else _found(finding), *zip(*rows, strict=True)]
 
     def _row(self, row: Row) -> list[object]:
-        known, add = texts_of(row, self.metrics), self.texts.add
+        number = self.texts.number
         return [
-            [add(text) for text in row.sample.contexts],
-            [add(id) for id in row.sample.context_ids],
-            [self._score(row.scores.get(metric)) for metric in self.metrics],
+            [number(text) for text in row.sample.contexts],
+            [number(id) for id in row.sample.context_ids],
             None if row.run is None else _run(row.run),
-            [self._call(call, known) for call in row.calls],
+            *self._calls(row),
+            *(self._score(row.scores.get(metric)) for metric in self.metrics),
         ]
 
     def _score(self, score: Score | None) -> object:
+        """Return what there is beside the figure, which the index has; 0 for nothing."""
         if score is None or (not score.reason and not score.verdicts and not score.details):
-            return _figure(score)
-        add = self.texts.add
-        verdicts = [[add(v.statement), v.holds, add(v.reason), v.probability] for v in score.verdicts]
-        details = to_plain(dict(score.details), "details", lenient=True)
-        return [_figure(score), add(score.reason), verdicts, details]
+            return 0
+        verdicts = [self._verdict(verdict) for verdict in score.verdicts]
+        return [score.reason, verdicts, _plain(score.details)]
 
-    def _call(self, call: ModelCall, known: Sequence[str]) -> list[object]:
-        messages = [[message.role, *self._template(message.content, known)] for message in call.messages]
-        for message, packed in zip(call.messages, messages, strict=True):
-            packed += [f"{tool.name}({tool.arguments})" for tool in message.tool_calls]
-        return [call.purpose, call.component, messages, *self._template(call.reply, known), call.cached, call.error]
+    def _verdict(self, verdict: Verdict) -> list[object]:
+        statement = self.texts.number_or_text(verdict.statement)  # it may be a context
+        probability = [] if verdict.probability is None else [verdict.probability]
+        return [statement, verdict.holds, verdict.reason, *probability]
 
-    def _template(self, text: str, known: Sequence[str]) -> tuple[object, list[str]]:
-        """Return the template with its nonces; a text that came before as it is needs no marks."""
-        if text in self.texts.known and "\x01" not in text:
-            return self.texts.add(text), []
-        template, nonces = marked(text, known)
-        return self.texts.add(template), nonces
+    def _calls(self, row: Row) -> list[object]:
+        """Return the requests and the nonces of their prompts; a message that came before needs no marks."""
+        known, shared = Known.of(row, self.metrics), self.texts.shared
+        contents = dict.fromkeys(message.content for call in row.calls for message in call.messages)
+        fresh = [content for content in contents if not self.texts.has_template(content)]
+        templates, nonces = without_nonces(marked(fresh, known.in_prompts()))
+        template_of = dict(zip(fresh, templates, strict=True))
+        prompts = {content: shared(template_of.get(content, content)) for content in contents}
+        replies = map(shared, marked([call.reply for call in row.calls], known.in_replies()))
+        calls = [
+            [
+                call.purpose,
+                call.component,
+                [[m.role, prompts[m.content], *map(_written, m.tool_calls)] for m in call.messages],
+                reply,
+                call.cached,
+                call.error,
+            ]
+            for call, reply in zip(row.calls, replies, strict=True)
+        ]
+        return [calls, nonces]
+
+
+def _written(tool: ToolCall) -> str:
+    return f"{tool.name}({tool.arguments})"
+
+
+def _plain(mapping: Mapping[str, object]) -> object:
+    simple = all(type(value) in {str, int, bool} or value is None for value in mapping.values())
+    return mapping if simple else to_plain(mapping, "it", lenient=True)
 
 
 def _figure(score: Score | None) -> float | str | None:
@@ -171,19 +192,9 @@ def _figure(score: Score | None) -> float | str | None:
 
 
 def _run(run: Run) -> list[object]:
-    spent = run.spent
-    usage = spent.usage
-    cited = [citation.number for citation in run.citations]
-    return [
-        spent.seconds,
-        spent.cost,
-        usage.calls,
-        usage.input_tokens,
-        usage.output_tokens,
-        run.outcome,
-        run.failure,
-        cited,
-    ]
+    spent, cited = run.spent, [citation.number for citation in run.citations]
+    tokens = spent.usage.input_tokens, spent.usage.output_tokens
+    return [round(spent.seconds, 3), spent.cost, spent.usage.calls, *tokens, run.outcome, run.failure, cited]
 
 
 def _found(finding: Finding) -> list[object]:
@@ -199,11 +210,8 @@ def _cut(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _place(value: object) -> str | int:
-    if not isinstance(value, TextPlace):
-        raise TypeError(f"{type(value).__name__} has no place in the page's data")
-    return value.text if value.number < 0 else value.number
-
-
-def _dumped(value: object) -> str:
-    return json.dumps(value, default=_place, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+def _dumped(value: object) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which models do emit, has no UTF-8 form
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()

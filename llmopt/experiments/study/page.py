@@ -70,7 +70,11 @@ def _links(names: Sequence[str]) -> Markup:
 
 
 def _written(block: Block) -> Markup:
-    return element("script", {"type": "text/plain", "id": f"data-{block.name}"}, Markup(block.content))
+    return element(
+        "script",
+        {"type": "text/plain", "id": f"data-{block.name}", "data-bytes": str(block.bytes)},
+        Markup(block.content),
+    )
 
 
 def _asset(name: str) -> str:

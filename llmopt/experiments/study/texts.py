@@ -3,80 +3,104 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ...evaluation import Row
 
-__all__ = ["SharedTexts", "TextPlace", "marked", "texts_of"]
+__all__ = ["Known", "SharedTexts", "marked", "without_nonces"]
 
 _WORTH_SHARING = 24  # characters; shorter texts cost no more where they stand
 _WORTH_A_MARK = 12
 _MARK = "\x01"
+_BETWEEN = f"{_MARK}|"  # cannot come from a text: there every mark is followed by a semicolon
+_HEAD = 24  # characters: long needles make a search slow, so that their heads are looked for
 _NONCE = re.compile(r"<<<[^\n<>]{1,80} ([0-9a-f]{8})>>>")
 
 
-@dataclass(slots=True)
-class TextPlace:
-    """Stands for a text until all are known.
+class SharedTexts:
+    """Texts by number, each once: passages, ids and templates, which many rows repeat."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        """Return the number of a text that is kept here."""
+        return self.numbers.setdefault(text, len(self.numbers))
+
+    def shared(self, text: str) -> str | int:
+        """Return the number of a text that is kept here; a short one stands for itself."""
+        return text if len(text) < _WORTH_SHARING else self.number(text)
+
+    def number_or_text(self, text: str) -> str | int:
+        """Return the number of a text that is known already, or the text."""
+        return self.numbers.get(text, text)
+
+    def has_template(self, text: str) -> bool:
+        """Return whether a text is known that is a template without marks: itself."""
+        return text in self.numbers and _MARK not in text
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The texts of a row that its prompts and replies may repeat.
 
     Attributes:
-        text: The text.
-        uses: How often it occurs.
-        number: Its place among the shared ones; -1: it is not shared.
+        texts: In the order in which the page numbers them.
+        contexts: How many of them, the first ones, are contexts.
     """
 
-    text: str
-    uses: int = 0
-    number: int = -1
+    texts: Sequence[str]
+    contexts: int
+
+    @classmethod
+    def of(cls, row: Row, metrics: Sequence[str]) -> Known:
+        """Return the contexts, the answer, the reference, the question, and each statement with its reason."""
+        sample = row.sample
+        found = [*sample.contexts, sample.answer, sample.reference or "", sample.question]
+        for metric in metrics:
+            if score := row.scores.get(metric):
+                for verdict in score.verdicts:
+                    found += (verdict.statement, verdict.reason)
+        return cls(found, len(sample.contexts))
+
+    def in_prompts(self) -> dict[str, str]:
+        """Return the marks of what prompts may hold: all but the reasons."""
+        last = self.contexts + 3
+        return self._marks([*range(last), *range(last, len(self.texts), 2)])
+
+    def in_replies(self) -> dict[str, str]:
+        """Return the marks of what replies may hold: all but the contexts."""
+        return self._marks(range(self.contexts, len(self.texts)))
+
+    def _marks(self, numbers: Sequence[int]) -> dict[str, str]:
+        texts = self.texts
+        return {texts[n]: f"{_MARK}{n};" for n in reversed(numbers) if len(texts[n]) >= _WORTH_A_MARK}
 
 
-@dataclass(slots=True)
-class SharedTexts:
-    """Texts by what they say, each once."""
+def marked(texts: Sequence[str], marks: Mapping[str, str]) -> list[str]:
+    r"""Return the texts with the marks of what is known, so that prompts of one kind become equal.
 
-    known: dict[str, TextPlace] = field(default_factory=dict[str, TextPlace])
-
-    def add(self, text: str) -> str | TextPlace:
-        """Return what stands for the text: itself when it is short, else its place."""
-        if len(text) < _WORTH_SHARING:
-            return text
-        place = self.known.get(text)
-        if place is None:
-            place = self.known[text] = TextPlace(text)
-        place.uses += 1
-        return place
-
-    def number(self) -> list[str]:
-        """Number the texts that occur more than once, the most frequent first, and return them."""
-        shared = sorted((place for place in self.known.values() if place.uses > 1), key=lambda place: -place.uses)
-        for number, place in enumerate(shared):
-            place.number = number
-        return [place.text for place in shared]
-
-
-def texts_of(row: Row, metrics: Sequence[str]) -> list[str]:
-    """Return the texts of a row that its prompts may repeat, in the order in which the page numbers them."""
-    sample = row.sample
-    found = [*sample.contexts, sample.answer, sample.reference or "", sample.question]
-    for metric in metrics:
-        if score := row.scores.get(metric):
-            for verdict in score.verdicts:
-                found += (verdict.statement, verdict.reason)
-    return found
-
-
-def marked(text: str, known: Sequence[str]) -> tuple[str, list[str]]:
-    r"""Return the text with `\x01<number>;` for texts known, and `\x01n<number>;` for the nonces of its fences.
-
-    A `\x01` of the text itself becomes `\x01;`. Prompts that differ in their sample alone so become equal.
+    A `\x01` of a text itself becomes `\x01;`. What fills a whole line is found first and fast, so that the
+    search within lines has little left to read.
     """
-    if _MARK in text:
-        text = text.replace(_MARK, f"{_MARK};")
-    for number, each in enumerate(known):
-        if len(each) >= _WORTH_A_MARK and each in text:
-            text = text.replace(each, f"{_MARK}{number};")
-    nonces = list(dict.fromkeys(_NONCE.findall(text)))
+    if not texts:
+        return []
+    whole = _BETWEEN.join(text.replace(_MARK, f"{_MARK};") if _MARK in text else text for text in texts)
+    lines = whole.split("\n")
+    whole = "\n".join([marks.get(line, line) for line in lines])
+    for text, mark in marks.items():
+        if text[:_HEAD] in whole:
+            whole = whole.replace(text, mark)
+    return whole.split(_BETWEEN)
+
+
+def without_nonces(templates: Sequence[str]) -> tuple[list[str], list[str]]:
+    r"""Return templates with `\x01n<number>;` for the nonces of their fences, and the nonces."""
+    if not templates:
+        return [], []
+    whole = _BETWEEN.join(templates)
+    nonces = list(dict.fromkeys(_NONCE.findall(whole)))
     for number, nonce in enumerate(nonces):
-        text = text.replace(nonce, f"{_MARK}n{number};")
-    return text, nonces
+        whole = whole.replace(nonce, f"{_MARK}n{number};")
+    return whole.split(_BETWEEN), nonces

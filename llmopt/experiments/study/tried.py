@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...evaluation.table import shortened
 from .content import StudyContent
 from .figures import Trade, climb_picture, trade_off_picture
@@ -36,7 +38,7 @@ def climb_section(study: StudyContent) -> Markup:
 def _variants_table(study: StudyContent) -> Markup:
     variants = study.variants
     gain, p, counts, answer, thousand = (Column(name, number=True) for name in _FIGURES)
-    cells = {
+    cells: dict[Column, Sequence[str]] = {
         Column("step" if study.decided else "variant"): list(map(_named, range(len(variants)), variants)),
         Column(study.target, number=True): [_with_interval(study, variant) for variant in variants],
         gain: ["" if v.comparison is None else signed(v.comparison.difference) for v in variants],

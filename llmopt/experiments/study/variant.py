@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from ...errors import SampleError
@@ -15,7 +16,7 @@ __all__ = ["Decided", "Variant", "variants_of_reports", "variants_of_rungs"]
 Decided: TypeAlias = Literal["keep", "drop", "undecided", ""]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Variant:
     """A pipeline that was evaluated.
 
@@ -37,21 +38,26 @@ class Variant:
     comparison: Comparison | None = None
     against: str = ""
 
-    @property
+    @cached_property
     def seconds(self) -> float | None:
         """Median wall time of an answer; None when no pipeline ran."""
         return self.report.latency().median
 
-    @property
+    @cached_property
     def dollars(self) -> float | None:
         """Mean cost of an answer, our cache disregarded; None when no pipeline ran or a price is unknown."""
         ran = sum(row.run is not None for row in self.report.rows)
         cost = self.report.spent().cost
         return None if cost is None or not ran else cost / ran
 
+    @cached_property
+    def summaries(self) -> Mapping[str, Summary]:
+        """What each metric says, by its name."""
+        return {summary.metric: summary for summary in self.report.summaries()}
+
     def summary(self, metric: str) -> Summary | None:
         """Return what a metric says; None when it was not measured here."""
-        return self.report.summary(metric) if metric in self.report.metrics else None
+        return self.summaries.get(metric)
 
 
 def variants_of_rungs(rungs: Sequence[Rung]) -> list[Variant]:

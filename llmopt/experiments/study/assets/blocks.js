@@ -1,5 +1,5 @@
 "use strict";
-// The data: parts that are base64 of gzip of JSON, opened when they are needed.
+// The data: parts that are opened when they are needed.
 const opened = new Map();
 
 function block(name) {
@@ -7,11 +7,25 @@ function block(name) {
   return opened.get(name);
 }
 
+const letters = Array.from({ length: 94 }, (_, place) => String.fromCharCode(33 + place)).filter((letter) => !"<>&".includes(letter));
+const values = new Uint8Array(128);
+letters.forEach((letter, value) => { values[letter.charCodeAt(0)] = value; });
+
+// Two characters hold 13 bits, see base91.py.
+function bytesOf(text) {
+  const bytes = new Uint8Array(Math.floor((text.length / 2) * 13 / 8));
+  let [held, bits, at] = [0, 0, 0];
+  for (let place = 0; place < text.length; place += 2) {
+    held = (held << 13) | (values[text.charCodeAt(place)] * 91 + values[text.charCodeAt(place + 1)]);
+    for (bits += 13; bits >= 8; bits -= 8) bytes[at++] = (held >> (bits - 8)) & 255;
+    held &= 255;
+  }
+  return bytes;
+}
+
 async function unpacked(holder) {
-  const packed = atob(holder.textContent);
-  const bytes = new Uint8Array(packed.length);
-  for (let at = 0; at < packed.length; at += 1) bytes[at] = packed.charCodeAt(at);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const length = Number(holder.dataset.bytes);
+  const stream = new Blob([bytesOf(holder.textContent).subarray(0, length)]).stream().pipeThrough(new DecompressionStream("gzip"));
   const data = JSON.parse(await new Response(stream).text());
   holder.remove();
   return data;

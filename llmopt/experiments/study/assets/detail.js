@@ -6,58 +6,64 @@ async function record(index, sample) {
   const place = [Math.floor(sample / index.perBlock), sample % index.perBlock];
   const [answers, details] = await Promise.all([block("answers-" + place[0]), block("details-" + place[0])]);
   const [reference, ...given] = answers[place[1]];
-  const [about, finding, rows] = details[place[1]];
+  const [about, finding, ...fields] = details.map((field) => field[place[1]]);
+  const rows = given.map((_, number) => {
+    const [contexts, ids, run, calls, nonces, ...scores] = fields.map((field) => field[number]);
+    return contexts && { contexts, ids, run, calls, nonces, scores };
+  });
   const answer = (number) => (typeof given[number] === "number" ? given[given[number]] : given[number]);
   return { reference, answers: given.map((_, number) => answer(number)), about, finding, rows };
 }
 
-// A text is itself, or the number of a shared one; a row's texts are looked up before it is drawn.
+// A text is itself, or the number of a shared one; those that a row needs are looked up before it is drawn.
 async function lookup(index, row) {
-  const numbers = new Set();
-  JSON.stringify(row.slice(0, 3).concat([row[4]]), (key, value) => { if (Number.isInteger(value)) numbers.add(value); return value; });
-  const names = new Set([...numbers].map((number) => "texts-" + Math.floor(number / index.textsPerBlock)).filter((name) => byId("data-" + name) || opened.has(name)));
+  const { contexts, ids, scores, calls } = row;
+  const statements = scores.flatMap((score) => (score ? score[1].map(([statement]) => statement) : []));
+  const templates = calls.flatMap(([, , messages, reply]) => [reply, ...messages.map(([, template]) => template)]);
+  const part = (number) => "texts-" + Math.floor(number / index.textsPerBlock);
+  const names = new Set([...contexts, ...ids, ...statements, ...templates].filter(Number.isInteger).map(part));
   const blocks = new Map(await Promise.all([...names].map(async (name) => [name, await block(name)])));
-  return (place) => (typeof place === "number" ? blocks.get("texts-" + Math.floor(place / index.textsPerBlock))[place % index.textsPerBlock] : place);
+  return (place) => (Number.isInteger(place) ? blocks.get(part(place))[place % index.textsPerBlock] : place);
 }
 
 // The texts that prompts may repeat, numbered as in texts.py.
 function known(index, sample, found, variant, text) {
   const row = found.rows[variant];
-  const texts = [...row[0].map(text), found.answers[variant], found.reference ?? "", index.questions[sample]];
-  for (const score of row[2]) if (Array.isArray(score)) for (const [statement, , reason] of score[2]) texts.push(text(statement), text(reason));
-  return (template, nonces) => text(template).replace(/\u0001(n?)(\d*);/g, (_, nonce, number) => (number === "" ? "\u0001" : nonce ? nonces[number] : texts[number]));
+  const texts = [...row.contexts.map(text), found.answers[variant], found.reference ?? "", index.questions[sample]];
+  for (const score of row.scores) if (score) for (const [statement, , reason] of score[1]) texts.push(text(statement), reason);
+  return (template) => text(template).replace(/\u0001(n?)(\d*);/g, (_, nonce, number) => (number === "" ? "\u0001" : nonce ? row.nonces[number] : texts[number]));
 }
 
 function verdictList(verdicts, text) {
   return made("ul", { class: "verdicts" }, ...verdicts.map(([statement, holds, reason, probability]) => made("li", {},
     made("span", { role: "img", "aria-label": words[holds] }, marks[holds]),
     made("div", {}, made("div", { class: "text" }, text(statement)),
-      made("div", { class: "interval" }, [text(reason), probability === null ? "" : "p = " + probability].filter(Boolean).join(" · "))))));
+      made("div", { class: "interval" }, [reason, probability === undefined ? "" : "p = " + probability].filter(Boolean).join(" · "))))));
 }
 
-function scoreTable(index, scores, text) {
+function scoreTable(index, sample, variant, scores, text) {
   const rows = index.metrics.map((metric, number) => {
-    const [value, reason, verdicts, details] = Array.isArray(scores[number]) ? scores[number] : [scores[number], "", [], {}];
+    const [reason, verdicts, details] = scores[number] || ["", [], {}];
     const more = Object.entries(details).map(([key, one]) => key + ": " + (typeof one === "string" ? one : JSON.stringify(one))).join(", ");
-    return made("tr", {}, made("th", { scope: "row" }, metric), made("td", { class: "number" }, figure(value)),
-      made("td", {}, made("div", { class: "text" }, text(reason)), more ? made("div", { class: "interval" }, more) : null, verdicts.length ? verdictList(verdicts, text) : null));
+    return made("tr", {}, made("th", { scope: "row" }, metric), made("td", { class: "number" }, figure(index.scores[variant][number][sample])),
+      made("td", {}, made("div", { class: "text" }, reason), more ? made("div", { class: "interval" }, more) : null, verdicts.length ? verdictList(verdicts, text) : null));
   });
   return made("table", {}, made("thead", {}, made("tr", {}, ...["metric", "score", "why"].map((name, place) => made("th", { scope: "col", class: place === 1 ? "number" : null }, name)))), made("tbody", {}, ...rows));
 }
 
 function contextList(row, gold, cited, text) {
-  return made("ol", { class: "contexts" }, ...row[0].map((context, number) => {
-    const id = row[1].length > number ? text(row[1][number]) : "";
+  return made("ol", { class: "contexts" }, ...row.contexts.map((context, number) => {
+    const id = number < row.ids.length ? text(row.ids[number]) : "";
     const tags = [id && gold.includes(id) ? "gold" : "", cited.includes(number + 1) ? "cited" : ""].filter(Boolean);
     return made("li", {}, made("div", { class: "interval" }, id, ...tags.map((tag) => made("span", { class: "tag" }, tag))), made("div", { class: "text" }, text(context)));
   }));
 }
 
 function callList(calls, filled) {
-  return calls.map(([purpose, component, messages, reply, nonces, cached, error]) => made("details", {},
+  return calls.map(([purpose, component, messages, reply, cached, error]) => made("details", {},
     made("summary", {}, [purpose, component, cached ? "from the cache" : "", error ? "failed" : ""].filter(Boolean).join(" · ")),
-    ...messages.map(([role, template, fences, ...tools]) => made("div", { class: "message" }, made("h4", {}, role), made("pre", { tabindex: "0" }, [filled(template, fences), ...tools].join("\n")))),
-    made("div", { class: "message" }, made("h4", {}, error ? "error" : "reply"), made("pre", { tabindex: "0" }, error || filled(reply, nonces)))));
+    ...messages.map(([role, template, ...tools]) => made("div", { class: "message" }, made("h4", {}, role), made("pre", { tabindex: "0" }, [filled(template), ...tools].join("\n")))),
+    made("div", { class: "message" }, made("h4", {}, error ? "error" : "reply"), made("pre", { tabindex: "0" }, error || filled(reply)))));
 }
 
 function diagnosed([cause, axis, reason, scores]) {
@@ -103,9 +109,9 @@ async function drawn(index, sample, variant, other, pick) {
     made("h4", {}, index.variants.length > 1 ? "Answers" : "Answer"), ...answerList(index, found, sample, variant, other, pick)];
   if (!row) return [...parts, made("p", {}, "This variant did not run on this sample."), further(found.about)];
   const text = await lookup(index, row);
-  const calls = callList(row[4], known(index, sample, found, variant, text));
-  return [...parts, row[3] ? took(row[3]) : null,
-    made("h4", {}, "Scores"), scoreTable(index, row[2], text),
-    made("h4", {}, "Contexts"), row[0].length ? contextList(row, found.about[0], row[3] ? row[3][7] : [], text) : made("p", {}, "(none)"),
+  const calls = callList(row.calls, known(index, sample, found, variant, text));
+  return [...parts, row.run ? took(row.run) : null,
+    made("h4", {}, "Scores"), scoreTable(index, sample, variant, row.scores, text),
+    made("h4", {}, "Contexts"), row.contexts.length ? contextList(row, found.about[0], row.run ? row.run[7] : [], text) : made("p", {}, "(none)"),
     made("h4", {}, "Prompts and replies"), ...(calls.length ? calls : [made("p", {}, "(not kept)")]), further(found.about)];
 }
