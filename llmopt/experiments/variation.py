@@ -47,8 +47,9 @@ async def taken_over(before: Pipeline, after: Pipeline, change: Change) -> Pipel
         path = change.path.rpartition(".")[0]
         old, new = value_at(before, path), value_at(after, path)
         return await _with(before, path, await _refilled(old, new))
-    old, new = value_at(before, change.path), value_at(after, change.path)
-    if (old is None) != (new is None):
+    new = value_at(after, change.path)
+    old = value_at(before, change.path) if _has(before, change.path) else None
+    if "." not in change.path and (old is None) != (new is None):
         return before.but(**{slot: value_at(after, slot) for slot in (change.path, *TOGETHER.get(change.path, ()))})
     return await _with(before, change.path, await _refilled(new, old))
 
@@ -71,16 +72,17 @@ async def _with(pipeline: Pipeline, path: str, value: object) -> Pipeline:
 
 async def _replaced(part: object, names: Sequence[str], value: object, path: str) -> object:
     name, *rest = names
-    present = _inside(part, name, path)
-    inside = await _replaced(present, rest, value, path) if rest else value
+    if rest or not isinstance(part, Mapping):  # a key may be new, a route for example
+        present = _inside(part, name, path)
+        value = await _replaced(present, rest, value, path) if rest else value
     if isinstance(part, Pipeline):
-        return part.but(**{name: inside})
+        return part.but(**{name: value})
     if isinstance(part, Component):
-        return await _remade(part, name, inside, path)
+        return await _remade(part, name, value, path)
     if isinstance(part, Mapping):
-        return {**cast("Mapping[object, object]", part), name: inside}
+        return {**cast("Mapping[object, object]", part), name: value}
     listed = list(cast("Sequence[object]", part))
-    listed[int(name)] = inside
+    listed[int(name)] = value
     return tuple(listed) if isinstance(part, tuple) else listed
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from .._stats import paired_difference, required_n
+from .._stats import Estimate, paired_difference, required_n
 from ..evaluation import Comparison, Report
 
 __all__ = ["Limits", "Loss", "Verdict", "decide", "holm_factor", "holm_threshold", "loss_of", "samples_needed"]
@@ -135,11 +135,12 @@ def decide(
     lost = f"; {loss}" if loss.samples else ""
     if gain.value > 0 and comparison.p <= threshold:
         return over or _kept(comparison, loss)
-    if _highest(comparison) < least:
-        return Verdict("drop", f"does not help: at most {_highest(comparison):+.3f}{lost}")
+    gain = _gain(comparison)
+    if gain.high is not None and gain.high < least:
+        return Verdict("drop", f"does not help: at most {gain.high:+.3f}{lost}")
     if over is not None and over.decision == "drop":
         return over
-    found = _undecided(comparison, threshold, least)
+    found = _undecided(comparison, gain, threshold, least)
     return Verdict("undecided", f"{found.reason}{lost}", found.more)
 
 
@@ -162,29 +163,27 @@ def _over(limits: Limits, seconds: float | None, dollars: float | None) -> Verdi
     return None
 
 
-def _highest(comparison: Comparison) -> float:
-    """Return the upper end of the gain's interval.
+def _gain(comparison: Comparison) -> Estimate:
+    """Return the gain with its interval.
 
     Where every sample scores as before the spread is not 0 but unknown; the interval is then that of as many
     pairs of 0/1, which may differ in the next sample.
     """
-    gain = comparison.difference
-    if comparison.better + comparison.worse == 0:
-        gain = paired_difference([0.0] * gain.n, [0.0] * gain.n)
-    return math.inf if gain.high is None else gain.high
+    ties = comparison.difference.n
+    if comparison.better + comparison.worse:
+        return comparison.difference
+    return paired_difference([0.0] * ties, [0.0] * ties)
 
 
-def _undecided(comparison: Comparison, threshold: float, least: float) -> Verdict:
-    gain = comparison.difference
-    if comparison.better + comparison.worse == 0:
-        gain = paired_difference([0.0] * gain.n, [0.0] * gain.n)
+def _undecided(comparison: Comparison, gain: Estimate, threshold: float, least: float) -> Verdict:
     if gain.low is None or gain.high is None:
         return Verdict("undecided", "one sample says nothing of the spread: at least a few dozen are needed", 30)
     spread = (gain.high - gain.low) / (2 * 1.96)
     effect = max(least, abs(gain.value or 0.0))
     needed = samples_needed(effect, spread**2 * gain.n, threshold=threshold, exact=comparison.method == "mcnemar")
     more = max(1, needed - gain.n)
-    return Verdict("undecided", f"needs {more} more samples to tell", more)
+    tied = "no score changed; " if comparison.better + comparison.worse == 0 else ""
+    return Verdict("undecided", f"{tied}needs {more} more samples to tell a gain of {effect:.2g}", more)
 
 
 def samples_needed(effect: float, variance: float, *, threshold: float, exact: bool, power: float = 0.8) -> int:

@@ -112,3 +112,13 @@ def test_differences_are_taken_over_one_at_a_time() -> None:
         assert [each.path for each in differences(before, made)] == [change.path], number
     both = asyncio.run(taken_over(asyncio.run(taken_over(before, after, changes[0])), after, changes[1]))
     assert [each.path for each in differences(both, after)] == ["k"]
+
+
+def test_several_new_routes_are_taken_over_one_at_a_time() -> None:
+    classifier = Keyword({"pets": ["cat"], "cars": ["car"], "rain": ["rain"]})
+    before = BASE.but(classifier=classifier, routes={"pets": BASE})
+    after = before.but(routes={"pets": BASE, "cars": BASE.but(k=2), "rain": BASE.but(k=3)})
+    changes = differences(before, after)
+    assert [each.path for each in changes] == ["routes.cars", "routes.rain"]
+    made = asyncio.run(taken_over(before, after, changes[1]))
+    assert list(made.routes) == ["pets", "rain"]

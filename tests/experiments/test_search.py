@@ -11,7 +11,7 @@ import pytest
 
 from llmopt import BM25, Budget, Document, Evaluator, ExactMatch, Pipeline, Sample
 from llmopt.errors import ModelUnavailableError, UsageError
-from llmopt.experiments import Search
+from llmopt.experiments import Search, SearchResult
 from llmopt.experiments.holding_out import hold_out
 from llmopt.interfaces import ChatModel
 from llmopt.prompting import Direct
@@ -60,8 +60,12 @@ def search(**options: object) -> Search:
     return Search(EVALUATOR, "exact_match", **options)  # type: ignore[arg-type]  # any parameter
 
 
-def test_the_best_combination_wins_without_the_part_that_brings_nothing() -> None:
-    result = search().run(BASE, SPACE, SAMPLES)
+@pytest.fixture(scope="module", name="result")
+def found() -> SearchResult:
+    return search().run(BASE, SPACE, SAMPLES)
+
+
+def test_the_best_combination_wins_without_the_part_that_brings_nothing(result: SearchResult) -> None:
     assert result.improved
     assert {part.path for part in result.ablation if part.kept} == {"model", "prompt.instructions"}
     assert result.best.model == Skilled(0.6)
@@ -70,8 +74,7 @@ def test_the_best_combination_wins_without_the_part_that_brings_nothing() -> Non
     assert len(result.trials) == 26
 
 
-def test_each_part_is_shown_with_what_it_brings() -> None:
-    result = search().run(BASE, SPACE, SAMPLES)
+def test_each_part_is_shown_with_what_it_brings(result: SearchResult) -> None:
     for part in result.ablation:
         gain = part.comparison.difference
         assert gain.value is not None
@@ -80,8 +83,7 @@ def test_each_part_is_shown_with_what_it_brings() -> None:
         assert abs(gain.value - 0.2 * part.kept) < 0.12
 
 
-def test_the_rungs_lead_from_the_baseline_to_the_winner_one_part_at_a_time() -> None:
-    result = search().run(BASE, SPACE, SAMPLES)
+def test_the_rungs_lead_from_the_baseline_to_the_winner_one_part_at_a_time(result: SearchResult) -> None:
     kept = [rung for rung in result.rungs if rung.verdict.decision == "keep"]
     parts = [part.path for part in result.ablation if part.kept]
     assert kept[0].change is None
@@ -91,8 +93,7 @@ def test_the_rungs_lead_from_the_baseline_to_the_winner_one_part_at_a_time() -> 
     assert means == sorted(means)
 
 
-def test_the_held_out_samples_are_in_no_decision() -> None:
-    result = search(held_out=0.3).run(BASE, SPACE, SAMPLES)
+def test_the_held_out_samples_are_in_no_decision(result: SearchResult) -> None:
     assert result.confirmed is not None
     seen = {row.sample.id for rung in result.rungs for row in rung.report.rows}
     assert result.confirmed.difference.n + len(seen) == len(SAMPLES)
@@ -114,6 +115,19 @@ def test_the_luckiest_of_many_equals_is_not_believed() -> None:
     assert all(rung.verdict.decision != "keep" for rung in result.rungs[1:])
 
 
+def test_searches_among_equals_hardly_ever_believe_the_winner() -> None:
+    space = {"model": [Skilled(0.5, f"salt {n}") for n in range(8)]}
+    found = [
+        search(seed=number, batch=8).run(
+            BASE.but(model=Skilled(0.5)), space, [Sample(question=f"{number} {n}", reference="yes") for n in range(60)]
+        )
+        for number in range(8)
+    ]
+    assert sum(result.improved for result in found) <= 1
+    looks = [result.trials[0].gain.value or 0.0 for result in found]
+    assert sum(looks) / len(looks) > 0.05  # so much better the luckiest of equals looks in the race
+
+
 def test_where_nothing_leads_nothing_is_spent_on_held_out_samples() -> None:
     result = search().run(BASE, {"model": [Skilled(0.1), Skilled(0.2)]}, SAMPLES)
     assert (result.winner, result.confirmed, result.best is BASE) == ("", None, True)
@@ -123,17 +137,17 @@ def test_where_nothing_leads_nothing_is_spent_on_held_out_samples() -> None:
 
 
 def test_the_same_seed_gives_the_same_search() -> None:
-    one, other = (str(search(candidates=9, seed=3).run(BASE, SPACE, SAMPLES)) for _ in range(2))
+    one, other = (str(search(candidates=9, seed=3).run(BASE, SPACE, SAMPLES[:90])) for _ in range(2))
     assert one == other
 
 
 def test_of_a_large_space_all_single_changes_and_some_others_are_tried() -> None:
-    result = search(candidates=10).run(BASE, SPACE, SAMPLES)
+    result = search(candidates=10).run(BASE, SPACE, SAMPLES[:60])
     names = [trial.name for trial in result.trials]
     assert len(names) == len(set(names)) == 10
     assert sum("," not in name for name in names) >= 6
     assert result.possible == 26
-    few = search(candidates=3).run(BASE, SPACE, SAMPLES)
+    few = search(candidates=3).run(BASE, SPACE, SAMPLES[:60])
     assert len(few.trials) == 3
 
 
