@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -172,3 +175,44 @@ def test_a_metric_of_ones_own_takes_part() -> None:
     base = Pipeline(model=FakeModel("A very long answer that goes on and on."), prompt=Direct())
     ladder = Ladder(base, SAMPLES, Evaluator([brief, ExactMatch()], progress=False), "brief", held_out=0.0)
     assert ladder.step("brief", model=FakeModel("Short.")).verdict.decision == "keep"
+
+
+SCRIPT = """
+import os, pathlib, sys
+from llmopt import Direct, Evaluator, ExactMatch, Pipeline, Sample
+from llmopt.experiments import Ladder
+from llmopt.testing import FakeModel
+
+calls = pathlib.Path("calls.txt")
+
+def reply(messages):
+    with calls.open("a") as file:
+        file.write(messages[0].content + messages[-1].content + "\\n")
+    if len(calls.read_text().splitlines()) == int(os.environ["DIES_AT"]):
+        os._exit(9)
+    return "yes" if "kindly" in messages[0].content else "no"
+
+base = Pipeline(model=FakeModel(reply), prompt=Direct("Answer."))
+samples = [Sample(question=f"question {n}?", reference="yes") for n in range(30)]
+evaluator = Evaluator([ExactMatch()], progress=False, concurrency=4)
+ladder = Ladder(base, samples, evaluator, "exact_match", held_out=0.0, folder="climb")
+ladder.step("briefly", **{"prompt.instructions": "Answer briefly."})
+ladder.step("kindly", **{"prompt.instructions": "Answer kindly."})
+print(ladder.top.name)
+"""
+
+
+def test_a_ladder_that_was_killed_asks_again_only_for_what_was_under_way(tmp_path: Path) -> None:
+    def ran(dies_at: int) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "DIES_AT": str(dies_at)}
+        command = [sys.executable, "-c", SCRIPT]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    assert ran(45).returncode == 9
+    whole = ran(0)
+    assert (whole.returncode, whole.stdout.strip()) == (0, "kindly"), whole.stderr
+    asked = (tmp_path / "calls.txt").read_text().splitlines()
+    assert len(set(asked)) == 90
+    assert len(asked) <= 90 + 4
