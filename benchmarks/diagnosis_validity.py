@@ -60,9 +60,9 @@ def draw(number: int) -> tuple[World, str]:
     """Return a world drawn at random, with the name of its reader's quality."""
     random = np.random.default_rng([7, number])
     order: list[int] = random.permutation(len(PLANTABLE)).tolist()
-    causes = [PLANTABLE[at] for at in order[: int(random.integers(3, 9))]]
+    causes: list[Cause] = [PLANTABLE[at] for at in order[: int(random.integers(3, 9))]]
     weights = random.dirichlet(np.ones(len(causes))) * random.uniform(0.25, 0.6)
-    planted: dict[Cause, float] = dict(zip(causes, map(float, weights), strict=True))
+    planted: dict[Cause, float] = {cause: float(weight) for cause, weight in zip(causes, weights, strict=True)}
     right, luck = [(1.0, 0.0), (0.97, 0.02), (0.9, 0.05), (0.8, 0.1), (0.75, 0.2)][int(random.integers(5))]
     skill = Skill(right, luck, float(random.choice([0.0, 0.1])) if right < 1 else 0.0)
     world = make_world(

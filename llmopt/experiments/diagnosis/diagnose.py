@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from ..._sync import call, run_sync
-from ...errors import LlmoptError
+from ..._sync import run_sync
 from ...evaluation import Answering, Evaluator, Report
 from ...evaluation.needs import prepared
 from ...interfaces import Embedder, Judge
 from ...types import Document, Sample
-from .categories import categories_of
-from .caveats import caveats_of
+from .assembly import Evidence, assemble
 from .corpus import Corpus
 from .diagnosis import Diagnosis
-from .finding import Finding
 from .investigation import Investigation
 from .judging import judge_of, mark_supported
-from .outcomes import Outcomes, check_arguments, check_report, outcomes_of
-from .posterior import Inferred, infer
-from .ruling import case_of, finding_of
-from .shares import Tally, axis_shares, cause_shares
-from .suggest import suggestions_for
+from .outcomes import check_arguments, check_report, outcomes_of
 
 __all__ = ["adiagnose", "diagnose"]
 
@@ -102,54 +95,18 @@ async def adiagnose(
     """Return why the pipeline fails; the async twin of `diagnose`."""
     listed = prepared(samples)
     check_arguments(evaluator, target, repeats=repeats, gold_tokens=gold_tokens)
-    found = report or await evaluator.arun(listed, pipeline=pipeline, title="as it is")
-    check_report(found, listed, target)
-    parts = outcomes_of(found, target, passing)
-    known = Corpus.of(pipeline, corpus)
+    if report is None:
+        report = await evaluator.arun(listed, pipeline=pipeline, title="as it is")
+    check_report(report, listed, target)
+    outcomes, known = outcomes_of(report, target, passing), Corpus.of(pipeline, corpus)
     investigation = Investigation(
         pipeline, evaluator, target, known, passing=passing, repeats=repeats, gold_tokens=gold_tokens
     )
-    dossiers = await investigation.of(parts.failed)
+    dossiers = await investigation.of(outcomes.failed)
     judge = judge or judge_of(evaluator)
-    spent = await mark_supported(dossiers, judge, passing)
-    cases = [case_of(dossier, evaluator.metrics, passing) for dossier in dossiers]
-    inferred = await call(infer, [case.case for case in cases], exact=investigation.exact, seed=seed)
-    findings = [
-        finding_of(dossier, case, chances, target)
-        for dossier, case, chances in zip(dossiers, cases, inferred.chances, strict=True)
-    ]
-    tally = _tally(findings, inferred, parts, target)
-    shares = cause_shares(tally, seed=seed) if findings else []
-    caveats = caveats_of(pipeline, dossiers, parts.left_out, target, same=investigation.same, corpus=known, judge=judge)
-    try:
-        categories = await categories_of(found, findings, target, embedder, seed=seed)
-    except LlmoptError as error:  # what was paid for is not thrown away for want of names
-        categories = []
-        caveats.append(f"The questions could not be grouped: {type(error).__name__}: {error}")
-    return Diagnosis(
-        target=target,
-        total=tally.total,
-        failed=len(findings),
-        findings=findings,
-        shares=shares,
-        axes=axis_shares(tally, seed=seed) if findings else {},
-        report=found,
-        suggestions=await call(suggestions_for, pipeline, dossiers, findings, shares, known, found),
-        categories=categories,
-        caveats=caveats,
-        spent=investigation.spent + spent,
-    )
-
-
-def _tally(findings: Sequence[Finding], inferred: Inferred, parts: Outcomes, target: str) -> Tally:
-    rows = [*parts.failed, *parts.passed]
-    groups = [row.sample.group or f"\0{number}" for number, row in enumerate(rows)]
-    passed = [row.scores[target].value or 0.0 for row in parts.passed]
-    return Tally(
-        findings,
-        [row.scores[target].value for row in parts.failed],
-        inferred.counts,
-        total=len(rows),
-        right=sum(passed) / len(passed) if passed else 1.0,
-        groups=groups,
-    )
+    judged = await mark_supported(dossiers, judge, passing)
+    evidence = Evidence(
+        pipeline, evaluator, target, passing, report, outcomes, known, dossiers,
+        same=investigation.same, judge=judge, embedder=embedder, spent=investigation.spent + judged,
+    )  # fmt: skip
+    return await assemble(evidence, seed=seed)

@@ -28,6 +28,7 @@ class Dossier:
 
     Attributes:
         row: As the pipeline answered it and the metric measured it.
+        failure: The error that ended the run as it is, or its measurement; empty when there is a figure.
         needed: The passages that the answer needs; none where nobody knows.
         guessed: Whether they are passages that share the reference's words, for lack of gold ones.
         gold_reason: Why it cannot be asked with the gold passages; empty when it can.
@@ -38,6 +39,7 @@ class Dossier:
     """
 
     row: Row
+    failure: str = ""
     needed: Sequence[Needed] = ()
     guessed: bool = False
     gold_reason: str = ""
@@ -47,11 +49,6 @@ class Dossier:
         default_factory=lambda: {"current": [], "gold": [], "none": []}
     )  # fmt: skip
     supported: bool = False
-
-    @property
-    def failure(self) -> str:
-        """The error that ended the run as it is; empty when there was an answer."""
-        return self.row.run.failure if self.row.run else ""
 
     def contexts(self, condition: Condition) -> list[Hit] | None:
         """Return what is given under a condition: the gold passages, each once, or nothing; None: what is found."""
@@ -127,11 +124,18 @@ class Investigation:
         reads = "contexts" not in self._rerunner.metric.needs
         return Dossier(
             row,
+            self._failure(row),
             needed,
             guessed=guessed and bool(needed),
             gold_reason=self._gold_reason(row, needed),
             none=composed and reads and bool(sample.contexts),
         )
+
+    def _failure(self, row: Row) -> str:
+        score = row.scores[self._rerunner.metric.name]
+        if row.run is not None and row.run.failure:
+            return row.run.failure
+        return f"the metric failed: {score.reason}" if score.status == "failed" else ""
 
     def _gold_reason(self, row: Row, needed: Sequence[Needed]) -> str:
         if not isinstance(self._pipeline, Pipeline):

@@ -20,11 +20,12 @@ from llmopt import (
 from llmopt.errors import ModelUnavailableError, SampleError, UsageError
 from llmopt.evaluation import Application
 from llmopt.experiments.diagnosis import Cause, Diagnosis, diagnose, plan_diagnosis
+from llmopt.interfaces import Metric
 from llmopt.models import Cached
 from llmopt.retrieval import FunctionRetriever
 from llmopt.testing import FakeJudge, FakeModel
 from llmopt.testing.worlds import PLANTABLE, Skill, World, make_world
-from llmopt.types import Answer, Completion, Hit, Message, Usage
+from llmopt.types import Answer, Completion, Hit, Message, Score, Usage
 
 EXACT = Evaluator([ExactMatch()], progress=False)
 CAT, DOG = Document("cat", "Cats sleep all day."), Document("dog", "Dogs bark all night.")
@@ -253,3 +254,18 @@ def test_it_prints_the_causes_what_to_try_and_what_cannot_be_told() -> None:
     for words in ("fail on exact_match", "ranked below k", "ladder.step(", "What this cannot tell", "behaviour: "):
         assert words in text
     assert diagnosed(world).table().rows[0][0] == "ranked below k"
+
+
+def test_a_metric_that_fails_is_an_error_of_the_measurement() -> None:
+    class Broken(Metric):
+        """A metric that breaks."""
+
+        def measure(self, sample: Sample) -> Score:
+            raise ValueError("out of order")
+
+    model = FakeModel("an answer")
+    evaluator = Evaluator([Broken()], progress=False)
+    (finding,) = diagnose(Pipeline(model=model, prompt=Direct()), ASKED, evaluator, "broken")
+    assert (finding.cause, finding.axis) == ("error", "measurement")
+    assert "out of order" in finding.reason
+    assert len(model.requests) == 1
