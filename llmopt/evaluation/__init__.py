@@ -7,7 +7,7 @@ from .annotators import AnnotatorAgreement, annotator_agreement, krippendorff_al
 from .application import Application
 from .assertions import Check, Requirement, assert_evaluation, check_evaluation
 from .beir import beir_corpus
-from .calibration import Calibration
+from .calibration import Calibration, human_labels
 from .classifier_report import ClassifierReport, LabelFigures, evaluate_classifier
 from .comparison import Comparison, comparison_table, with_holm
 from .context import ContextPrecision, ContextRecall
@@ -121,6 +121,7 @@ __all__ = [  # noqa: RUF022 - in the order of sorted()
     "evaluate_classifier",
     "find_duplicates",
     "find_leaks",
+    "human_labels",
     "krippendorff_alpha",
     "load_samples",
     "majority",

@@ -4,17 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .._stats import Estimate, share, t_quantile
-from ..errors import UsageError
-from ..types import Verdict
+from ..errors import SampleError, UsageError
+from ..types import Sample, Verdict
 from .agreement import Confusion, roc_auc
 from .report import Report
 
-__all__ = ["Calibration"]
+__all__ = ["Calibration", "human_labels"]
+
+_SAID: Mapping[str, bool] = {
+    **dict.fromkeys(("1", "1.0", "y", "yes", "true", "是"), True),
+    **dict.fromkeys(("0", "0.0", "n", "no", "false", "否"), False),
+}
+
+
+def human_labels(samples: Iterable[Sample], column: str) -> dict[str, bool]:
+    """Return people's yes and no by the samples' ids, from a column that the samples' file had beside the fields.
+
+    Yes and no may be written yes, true, y, 1 or 是, and no, false, n, 0 or 否; an empty cell is no label.
+
+    Raises:
+        SampleError: When a cell holds something else, a sample has no id, or there is no label at all.
+
+    Example:
+        >>> samples = [Sample(question="?", id=id, metadata={"right": said}) for id, said in zip("abc", ("yes", 0, ""))]
+        >>> human_labels(samples, "right")
+        {'a': True, 'b': False}
+    """
+    labels: dict[str, bool] = {}
+    for number, sample in enumerate(samples, 1):
+        said = str(sample.metadata.get(column, "")).strip().casefold()
+        if not said or said == "none":
+            continue
+        if said not in _SAID or not sample.id:
+            lacking = f"has {sample.metadata[column]!r} in the column {column!r}, expected yes or no"
+            raise SampleError(f"sample {sample.id or number} " + (lacking if sample.id else "has a label and no id"))
+        labels[sample.id] = _SAID[said]
+    if not labels:
+        raise SampleError(f"no sample has a label in the column {column!r}: is its name spelt like this in the file?")
+    return labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +60,7 @@ class Calibration:
         labels: People's, of the same items.
         threshold: Score from which the judge says yes.
         unjudged: Items with a label and without a score.
+        others: The judge's scores of the items of the same report that nobody labelled.
 
     Example:
         >>> found = Calibration.of([0.9, 0.8, 0.4, 0.1], [True, True, True, False])
@@ -39,6 +72,7 @@ class Calibration:
     labels: tuple[bool, ...]
     threshold: float = 0.5
     unjudged: int = 0
+    others: tuple[float, ...] = ()
 
     @classmethod
     def of(
@@ -90,7 +124,9 @@ class Calibration:
         unknown = sorted(set(labels) - set(scores))
         if unknown:
             raise UsageError(f"{len(unknown)} labels belong to no sample of the report, the first is {unknown[0]!r}")
-        return cls.of([scores[id] for id in labels], list(labels.values()), threshold=threshold)
+        found = cls.of([scores[id] for id in labels], list(labels.values()), threshold=threshold)
+        others = tuple(score for id, score in scores.items() if id not in labels and score is not None)
+        return replace(found, others=others)
 
     @property
     def n(self) -> int:
@@ -138,6 +174,11 @@ class Calibration:
 
         return max(candidates, key=gain)
 
+    @property
+    def corrected_mean(self) -> Estimate | None:
+        """What people's mean would be over the report's samples, by `corrected`; None when too few are left to tell."""
+        return self.corrected(self.others) if self.n > 1 and self.others else None
+
     def corrected(self, scores: Iterable[float | None], *, level: float = 0.95) -> Estimate:
         """Return what people's mean would be on many items of which the judge has seen all.
 
@@ -175,11 +216,13 @@ class Calibration:
         """Write the figures in a few lines."""
         found = self.confusion
         kappa, auc = ("-" if value is None else f"{value:.3f}" for value in (found.kappa, self.auc))
+        corrected = self.corrected_mean
         return "\n".join(
             [
                 f"{self.n} items judged and labelled, {self.unjudged} labelled and not judged",
                 f"agreement {self.agreement}, kappa {kappa}, ROC-AUC {auc}",
                 f"people yes: judge yes {found.yes_yes}, no {found.no_yes} (sensitivity {self.sensitivity})",
                 f"people no:  judge no {found.no_no}, yes {found.yes_no} (specificity {self.specificity})",
+                *([f"mean corrected by the labels {corrected}"] if corrected else []),
             ]
         )

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from llmopt.errors import UsageError
-from llmopt.evaluation.calibration import Calibration
+from llmopt.errors import SampleError, UsageError
+from llmopt.evaluation import Calibration, Evaluator, ExactMatch, human_labels, load_samples
 from llmopt.evaluation.report import Report
 from llmopt.evaluation.row import Row
 from llmopt.types import Sample, Score, Verdict
@@ -106,3 +108,38 @@ def test_a_judge_that_always_says_the_same_leaves_the_labels() -> None:
     corrected = found.corrected([1.0] * 100)
     assert corrected.value == pytest.approx(0.6)
     assert found.auc == 0.5
+
+
+def test_a_report_brings_the_scores_that_nobody_labelled() -> None:
+    rows = [Row(Sample(id=str(n), question="?"), {"m": Score(float(n % 2))}) for n in range(40)]
+    rows.append(Row(Sample(id="none", question="?"), {"m": Score(None, "no claims")}))
+    labels = {str(n): n % 2 == 1 for n in range(10)}
+    found = Calibration.of_report(Report(tuple(rows), ("m",)), "m", labels)
+    assert len(found.others) == 30
+    assert found.corrected_mean == found.corrected([float(n % 2) for n in range(10, 40)])
+    assert "mean corrected by the labels 0.500" in str(found)
+    assert Calibration.of([1.0, 0.0], [True, False]).corrected_mean is None
+
+
+def test_labels_come_from_a_column_of_the_samples_file(tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    said = ["yes", "NO", "", "true", "0", "是", "1.0"]
+    lines = [f"q{n},a,{'a' if n % 2 else 'b'},{label}" for n, label in enumerate(said)]
+    path.write_text("\n".join(["question,answer,reference,label", *lines]), "utf-8")
+    samples = load_samples(path)
+    labels = human_labels(samples, "label")
+    assert labels == {"1": True, "2": False, "4": True, "5": False, "6": True, "7": True}
+    assert Calibration.of_report(Evaluator([ExactMatch()]).run(samples), "exact_match", labels).n == 6
+
+
+@pytest.mark.parametrize(
+    ("sample", "words"),
+    [
+        (Sample(question="q", id="s", metadata={"label": "maybe"}), "sample s has 'maybe' in the column 'label'"),
+        (Sample(question="q", metadata={"label": "yes"}), "sample 1 has a label and no id"),
+        (Sample(question="q", id="s", metadata={"lable": "yes"}), "no sample has a label in the column 'label'"),
+    ],
+)
+def test_labels_that_are_none_are_refused(sample: Sample, words: str) -> None:
+    with pytest.raises(SampleError, match=words):
+        human_labels([sample], "label")
