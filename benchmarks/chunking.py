@@ -40,7 +40,7 @@ import numpy as np
 from llmopt._text import words
 from llmopt.chunking import Markdown, Recursive, Semantic, Sentence, Tokens
 from llmopt.interfaces import Chunker, Embedder
-from llmopt.models.onnx_embedder import OnnxEmbedder
+from llmopt.models.local.onnx_embedder import OnnxEmbedder
 from llmopt.types import Document, Matrix, Span
 
 SHARED = Path(__file__).parents[2] / "shared"

@@ -34,7 +34,7 @@ from llmopt.demo import demo_samples, python_reference
 from llmopt.errors import MissingExtraError
 from llmopt.interfaces import Embedder
 from llmopt.models import LatentSemantic, OnnxEmbedder, SentenceTransformerEmbedder
-from llmopt.models._subwords import learn_subwords
+from llmopt.models.local._subwords import learn_subwords
 from llmopt.retrieval import BM25
 from llmopt.types import Document, Matrix, Sample
 

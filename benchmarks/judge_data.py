@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from llmopt.interfaces import Embedder
-from llmopt.models.onnx_embedder import OnnxEmbedder
+from llmopt.models.local.onnx_embedder import OnnxEmbedder
 from llmopt.types import Matrix, TextKind
 
 __all__ = ["Case", "Remembering", "available", "embedder_at", "in_fitting_half", "load_set", "names", "read", "texts"]

@@ -27,9 +27,9 @@ import openai
 
 from llmopt._trace import record
 from llmopt.models import OpenAIChat
-from llmopt.models.budget import Budget
 from llmopt.models.pricing import Price
 from llmopt.models.stack import wrap
+from llmopt.models.wrappers.budget import Budget
 from llmopt.testing.server import spawn_server
 from llmopt.types import Message, Options
 

@@ -29,7 +29,7 @@ import numpy as np
 
 from llmopt._stats import paired_difference
 from llmopt.interfaces import Embedder, IndexedRetriever
-from llmopt.models.sentence_transformer_embedder import SentenceTransformerEmbedder
+from llmopt.models.local.sentence_transformer_embedder import SentenceTransformerEmbedder
 from llmopt.retrieval import BM25, Adapter, Contrast, Dense, Hybrid, Ridge, Rotation
 from llmopt.types import Document, Matrix, TextKind
 

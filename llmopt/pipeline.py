@@ -13,7 +13,7 @@ from .errors import UsageError
 from .interfaces import ChatModel, Classifier, FineTuneJob, PromptStrategy, Reranker, Retriever
 from .interfaces.component import Component
 from .interfaces.planning import stand_in_hits
-from .models.noted import Noted
+from .models.wrappers.noted import Noted
 from .retrieval.fusion import fuse_ranks
 from .types import Answer, AnswerDelta, Example, Failure, Hit, Message, Planned, Usage
 

@@ -18,9 +18,9 @@ import numpy as np
 from .._sync import call
 from .._trace import note
 from ..interfaces import ChatModel, Embedder
-from ..models.completion_json import from_json, to_json
-from ..models.request_key import chat_key
-from ..models.wrapping import bare
+from ..models.wrappers.completion_json import from_json, to_json
+from ..models.wrappers.request_key import chat_key
+from ..models.wrappers.wrapping import bare
 from ..types import Completion, Delta, Matrix, Message, Options, TextKind, Usage
 from .journal import Journal
 

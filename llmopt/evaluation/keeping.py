@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar, cast
 
 from ..errors import StorageError
 from ..interfaces import ChatModel, Component, Embedder, IndexedRetriever, Metric
-from ..models.wrapping import bare
+from ..models.wrappers.wrapping import bare
 from ..types import Sample, Score
 from .codec import decode, encode
 from .journal import Journal

@@ -15,9 +15,9 @@ from ..evaluation.rewiring import Rewiring
 from ..evaluation.table import shortened
 from ..interfaces import ChatModel, Component, Embedder
 from ..models import Budget, Cached
-from ..models.budgeted import Budgeted, BudgetedEmbedder
-from ..models.cached_embedder import CachedEmbedder
-from ..models.wrapping import bare
+from ..models.wrappers.budgeted import Budgeted, BudgetedEmbedder
+from ..models.wrappers.cached_embedder import CachedEmbedder
+from ..models.wrappers.wrapping import bare
 from ..pipeline import Pipeline
 from ..types import Sample
 

@@ -6,17 +6,17 @@ import os
 from pathlib import Path
 
 from ..interfaces import ChatModel, Embedder
-from .budget import Budget
-from .budgeted import Budgeted, BudgetedEmbedder
-from .cached import Cached
-from .cached_embedder import CachedEmbedder
-from .limited import Limited, LimitedEmbedder
-from .limiter import check_limits
-from .openai_chat import OpenAIChat
-from .openai_embedder import OpenAIEmbedder
+from .openai.chat import OpenAIChat
+from .openai.embedder import OpenAIEmbedder
 from .pricing import Price
-from .retrier import Patience
-from .retrying import Retrying, RetryingEmbedder
+from .wrappers.budget import Budget
+from .wrappers.budgeted import Budgeted, BudgetedEmbedder
+from .wrappers.cached import Cached
+from .wrappers.cached_embedder import CachedEmbedder
+from .wrappers.limited import Limited, LimitedEmbedder
+from .wrappers.limiter import check_limits
+from .wrappers.retrier import Patience
+from .wrappers.retrying import Retrying, RetryingEmbedder
 
 __all__ = ["chat_model", "embedder", "wrap", "wrap_embedder"]
 

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from llmopt._trace import record, spend
 from llmopt.errors import BudgetError, ModelUnavailableError, UnknownPriceError, UsageError
 from llmopt.interfaces import ChatModel, Embedder
-from llmopt.models.budget import Budget, Remaining, Spent
-from llmopt.models.budgeted import Budgeted, BudgetedEmbedder
-from llmopt.models.estimate import prompt_tokens
 from llmopt.models.pricing import Price
-from llmopt.models.retrying import Retrying
-from llmopt.models.wrapping import closing
+from llmopt.models.wrappers.budget import Budget, Remaining, Spent
+from llmopt.models.wrappers.budgeted import Budgeted, BudgetedEmbedder
+from llmopt.models.wrappers.estimate import prompt_tokens
+from llmopt.models.wrappers.retrying import Retrying
+from llmopt.models.wrappers.wrapping import closing
 from llmopt.testing import FakeEmbedder, FakeModel
 from llmopt.types import Completion, Delta, JsonSchema, Matrix, Message, Options, TextKind, ToolCall, ToolSpec, Usage
 

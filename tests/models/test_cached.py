@@ -21,17 +21,17 @@ from hypothesis import strategies as st
 from llmopt._trace import record, spend
 from llmopt.errors import ContractError, ModelUnavailableError, StorageError, UsageError
 from llmopt.interfaces import ChatModel, Embedder
-from llmopt.models.budget import Budget
-from llmopt.models.budgeted import Budgeted
-from llmopt.models.cached import Cached
-from llmopt.models.cached_embedder import CachedEmbedder
-from llmopt.models.completion_json import from_json, to_json
-from llmopt.models.limited import Limited
-from llmopt.models.openai_chat import OpenAIChat
-from llmopt.models.request_key import chat_key, text_keys
-from llmopt.models.retrying import Retrying
-from llmopt.models.vector_bytes import Embedded, from_bytes, to_bytes
-from llmopt.models.wrapping import closing
+from llmopt.models.openai.chat import OpenAIChat
+from llmopt.models.wrappers.budget import Budget
+from llmopt.models.wrappers.budgeted import Budgeted
+from llmopt.models.wrappers.cached import Cached
+from llmopt.models.wrappers.cached_embedder import CachedEmbedder
+from llmopt.models.wrappers.completion_json import from_json, to_json
+from llmopt.models.wrappers.limited import Limited
+from llmopt.models.wrappers.request_key import chat_key, text_keys
+from llmopt.models.wrappers.retrying import Retrying
+from llmopt.models.wrappers.vector_bytes import Embedded, from_bytes, to_bytes
+from llmopt.models.wrappers.wrapping import closing
 from llmopt.testing import FakeEmbedder, FakeModel
 from llmopt.types import (
     Completion,
@@ -173,7 +173,7 @@ def test_the_model_and_its_parameters_count_and_wrappers_and_their_limits_do_not
 
 def test_a_key_is_the_same_in_every_process() -> None:
     code = (
-        "from llmopt.models.request_key import chat_key; from llmopt.testing import FakeModel; "
+        "from llmopt.models.wrappers.request_key import chat_key; from llmopt.testing import FakeModel; "
         "from llmopt.types import Message, Options; "
         "print(chat_key(FakeModel(), [Message('user', 'hi')], Options(extra={'b': 1, 'a': 2})).hex())"
     )
@@ -434,7 +434,7 @@ def test_a_reply_that_cannot_be_written_is_returned_with_a_note_and_the_next_cal
     code = f"""
 import resource
 from llmopt.errors import StorageError
-from llmopt.models.cached import Cached
+from llmopt.models.wrappers.cached import Cached
 from llmopt.testing import FakeModel
 inner = FakeModel("word " * 40_000)
 model = Cached(inner, {str(path)!r})

@@ -11,9 +11,9 @@ from llmopt._fences import Fenced, fence_all
 from llmopt._trace import record
 from llmopt.errors import RequestRejectedError, UsageError
 from llmopt.models import ExtractiveReader, LatentSemantic
-from llmopt.models._english import stem
-from llmopt.models._passages import read_passage
-from llmopt.models._questions import read_question
+from llmopt.models.local._english import stem
+from llmopt.models.local._passages import read_passage
+from llmopt.models.local._questions import read_question
 from llmopt.prompting import Direct, Grounded
 from llmopt.testing.contracts import ChatModelContract
 from llmopt.types import Answer, Document, Hit, JsonSchema, Message, Options, ToolSpec, Usage

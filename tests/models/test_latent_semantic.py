@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from llmopt.errors import CorpusError, NotReadyError, StorageError, UsageError
 from llmopt.models import LatentSemantic
-from llmopt.models._sparse import SparseRows
-from llmopt.models._subwords import learn_subwords
-from llmopt.models._svd import leading_directions
+from llmopt.models.local._sparse import SparseRows
+from llmopt.models.local._subwords import learn_subwords
+from llmopt.models.local._svd import leading_directions
 from llmopt.retrieval import Dense
 from llmopt.testing.contracts import EmbedderContract
 from llmopt.types import Document

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from llmopt.errors import ModelUnavailableError, RateLimitError, UsageError
 from llmopt.interfaces import ChatModel
-from llmopt.models.limited import Limited, LimitedEmbedder
-from llmopt.models.limiter import Limiter, Slot
-from llmopt.models.wrapping import bare, closing, model_name
+from llmopt.models.wrappers.limited import Limited, LimitedEmbedder
+from llmopt.models.wrappers.limiter import Limiter, Slot
+from llmopt.models.wrappers.wrapping import bare, closing, model_name
 from llmopt.testing import FakeEmbedder, FakeModel
 from llmopt.types import Completion, Delta, Matrix, Message, Options, TextKind, Usage
 

@@ -16,8 +16,8 @@ from hypothesis.extra.numpy import arrays
 
 from llmopt.errors import MissingExtraError, StorageError, UsageError
 from llmopt.models import OnnxEmbedder, SentenceTransformerEmbedder, export_onnx
-from llmopt.models._pooling import POOLINGS, Pooling, pooled, unit_rows
-from llmopt.models._sentence_folder import read_recipe
+from llmopt.models.local._pooling import POOLINGS, Pooling, pooled, unit_rows
+from llmopt.models.local._sentence_folder import read_recipe
 from llmopt.testing.contracts import EmbedderContract
 from llmopt.types import Matrix
 

@@ -9,7 +9,7 @@ import pytest
 
 from llmopt.errors import ModelUnavailableError, UsageError
 from llmopt.models import OpenAIChat
-from llmopt.models.openai_values import as_mapping, as_sequence
+from llmopt.models.openai.values import as_mapping, as_sequence
 from llmopt.models.pricing import Price
 from llmopt.testing.server import FakeOpenAI, RecordedRequest, Reply, Response
 from llmopt.types import Completion, JsonSchema, Message, Options, TokenChance, ToolCall, ToolSpec, Usage

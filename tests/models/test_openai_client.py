@@ -14,8 +14,8 @@ import pytest
 
 from llmopt.errors import CredentialsError, MissingExtraError, UsageError
 from llmopt.models import OpenAIChat
-from llmopt.models.openai_client import Clients
-from llmopt.models.openai_connection import Connection
+from llmopt.models.openai.client import Clients
+from llmopt.models.openai.connection import Connection
 from llmopt.testing.server import FakeOpenAI
 
 LOCAL = "http://localhost:8000/v1"

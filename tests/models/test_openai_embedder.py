@@ -12,7 +12,7 @@ from llmopt._tokens import estimate_tokens
 from llmopt._trace import record
 from llmopt.errors import ContextOverflowError, ModelOutputError, ModelUnavailableError, RateLimitError, UsageError
 from llmopt.models import OpenAIEmbedder
-from llmopt.models.openai_rows import batches
+from llmopt.models.openai.rows import batches
 from llmopt.models.pricing import Price
 from llmopt.testing.server import FakeOpenAI, Fault, RecordedRequest, Response, bag_of_words, error_response
 from llmopt.types import Usage

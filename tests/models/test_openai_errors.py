@@ -24,9 +24,9 @@ from llmopt.errors import (
     UnknownModelError,
 )
 from llmopt.models import OpenAIChat
-from llmopt.models.openai_errors import error_of
-from llmopt.models.openai_refusals import Caller
-from llmopt.models.openai_reports import Report, Trouble
+from llmopt.models.openai.errors import error_of
+from llmopt.models.openai.refusals import Caller
+from llmopt.models.openai.reports import Report, Trouble
 from llmopt.testing.server import FakeOpenAI, Fault, FaultKind, RecordedRequest, Response
 from llmopt.types import Options
 

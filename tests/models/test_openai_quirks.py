@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from llmopt.errors import RequestRejectedError
 from llmopt.models import OpenAIChat
-from llmopt.models.openai_stops import Cutter, cut_at
-from llmopt.models.openai_values import as_mapping, as_sequence
+from llmopt.models.openai.stops import Cutter, cut_at
+from llmopt.models.openai.values import as_mapping, as_sequence
 from llmopt.testing.server import FakeOpenAI, Fault, RecordedRequest, Reply, Response, error_response
 from llmopt.types import JsonSchema, Message, Options, ToolSpec
 

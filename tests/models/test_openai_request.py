@@ -11,9 +11,9 @@ from typing import cast
 import pytest
 
 from llmopt.models import OpenAIChat, OpenAIEmbedder
-from llmopt.models.openai_quirks import OLD_LIMIT
-from llmopt.models.openai_request import chat_request
-from llmopt.models.openai_schema import is_strict
+from llmopt.models.openai.quirks import OLD_LIMIT
+from llmopt.models.openai.request import chat_request
+from llmopt.models.openai.schema import is_strict
 from llmopt.testing.openapi import schema_errors
 from llmopt.testing.server import FakeOpenAI
 from llmopt.types import JsonSchema, Message, Options, ToolCall, ToolSpec

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from llmopt.errors import ContextOverflowError, ModelUnavailableError, RequestRejectedError
 from llmopt.models import OpenAIChat
-from llmopt.models.openai_reply import StreamedReply, completion_of
-from llmopt.models.openai_reports import BadReplyError
+from llmopt.models.openai.reply import StreamedReply, completion_of
+from llmopt.models.openai.reports import BadReplyError
 from llmopt.testing.server import FakeOpenAI, Fault, FaultKind, RecordedRequest, Reply, Response
 from llmopt.types import Completion, Delta, Options, TokenChance, ToolCall, Usage
 

@@ -28,8 +28,8 @@ from llmopt.errors import (
     UsageError,
 )
 from llmopt.interfaces import ChatModel, Embedder
-from llmopt.models.retrier import Patience, Retrier
-from llmopt.models.retrying import EmptyReplyError, Retrying, RetryingEmbedder
+from llmopt.models.wrappers.retrier import Patience, Retrier
+from llmopt.models.wrappers.retrying import EmptyReplyError, Retrying, RetryingEmbedder
 from llmopt.testing import FakeEmbedder, FakeModel
 from llmopt.types import Completion, Delta, Matrix, Message, Options, TextKind, ToolCall, Usage
 
@@ -364,7 +364,7 @@ def test_copies_and_pickles_have_the_same_parameters() -> None:
 
 def test_tenacity_is_loaded_only_after_a_failure() -> None:
     code = (
-        "import sys, llmopt.models.stack; from llmopt.models.retrying import Retrying; "
+        "import sys, llmopt.models.stack; from llmopt.models.wrappers.retrying import Retrying; "
         "from llmopt.testing import FakeModel; Retrying(FakeModel()).complete('hi'); "
         "sys.exit('tenacity' in sys.modules or 'openai' in sys.modules)"
     )

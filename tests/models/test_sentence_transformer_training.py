@@ -10,7 +10,7 @@ import pytest
 
 from llmopt.errors import StorageError, UsageError
 from llmopt.models import SentenceTransformerEmbedder
-from llmopt.models.sentence_transformer_training import Plan
+from llmopt.models.local.sentence_transformer_training import Plan
 from llmopt.retrieval import FineTuning
 from llmopt.types import Document
 

@@ -12,17 +12,17 @@ import pytest
 from llmopt._trace import record
 from llmopt.errors import BudgetError, CredentialsError, UsageError
 from llmopt.interfaces import ChatModel, Component, Embedder
-from llmopt.models.budget import Budget
-from llmopt.models.budgeted import Budgeted, BudgetedEmbedder
-from llmopt.models.cached import Cached
-from llmopt.models.cached_embedder import CachedEmbedder
-from llmopt.models.limited import Limited
-from llmopt.models.openai_chat import OpenAIChat
-from llmopt.models.openai_embedder import OpenAIEmbedder
+from llmopt.models.openai.chat import OpenAIChat
+from llmopt.models.openai.embedder import OpenAIEmbedder
 from llmopt.models.pricing import Price
-from llmopt.models.retrying import Retrying, RetryingEmbedder
 from llmopt.models.stack import chat_model, embedder, wrap, wrap_embedder
-from llmopt.models.wrapping import bare, model_name
+from llmopt.models.wrappers.budget import Budget
+from llmopt.models.wrappers.budgeted import Budgeted, BudgetedEmbedder
+from llmopt.models.wrappers.cached import Cached
+from llmopt.models.wrappers.cached_embedder import CachedEmbedder
+from llmopt.models.wrappers.limited import Limited
+from llmopt.models.wrappers.retrying import Retrying, RetryingEmbedder
+from llmopt.models.wrappers.wrapping import bare, model_name
 from llmopt.testing import FakeEmbedder, FakeModel
 from llmopt.testing.server import FakeOpenAI, Fault
 from llmopt.types import Completion, Options

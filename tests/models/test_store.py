@@ -21,8 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmopt.errors import StorageError
-from llmopt.models.flights import Flights, Landing
-from llmopt.models.store import Store, StoreHandle
+from llmopt.models.wrappers.flights import Flights, Landing
+from llmopt.models.wrappers.store import Store, StoreHandle
 
 T = TypeVar("T")
 BRIEF = settings(max_examples=25, deadline=None)
@@ -113,7 +113,7 @@ def test_a_cancelled_write_is_finished_all_the_same(store: Store) -> None:
 
 WRITER = """
 import asyncio, pathlib, sys
-from llmopt.models.store import Store
+from llmopt.models.wrappers.store import Store
 
 async def main():
     store = Store(pathlib.Path(sys.argv[1]))
@@ -229,7 +229,7 @@ def test_a_folder_in_its_place_or_above_a_file_is_told(tmp_path: Path) -> None:
 FULL_DISK = """
 import asyncio, pathlib, resource, sys
 from llmopt.errors import StorageError
-from llmopt.models.store import Store
+from llmopt.models.wrappers.store import Store
 
 async def main():
     store = Store(pathlib.Path(sys.argv[1]))
@@ -313,7 +313,7 @@ def test_handles_are_copied_and_pickled_without_their_store(tmp_path: Path) -> N
 
 FORK = """
 import asyncio, os, pathlib, sys
-from llmopt.models.store import StoreHandle
+from llmopt.models.wrappers.store import StoreHandle
 
 handle, path = StoreHandle(), pathlib.Path(sys.argv[1])
 store = asyncio.run(handle.get(path))

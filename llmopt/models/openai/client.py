@@ -1,0 +1,128 @@
+"""One openai client per running event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import ReferenceType, finalize, ref
+
+from .connection import Connection
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+__all__ = ["Clients"]
+
+_LONGEST_EXIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A client, what it was opened for, and what closes it when nobody needs it any more."""
+
+    client: AsyncOpenAI
+    connection: Connection
+    process: int
+    finalizer: finalize[..., Clients]
+
+
+class Clients:
+    """One openai client per running event loop, opened on first use.
+
+    It is closed with its loop, with the component that holds it, or at the end of the process, whichever
+    comes first. Threads with loops of their own never share a client. Neither do processes: a forked child
+    opens its own, because two readers of one socket would get each other's answers. Copies and pickles
+    start empty.
+    """
+
+    def __init__(self) -> None:
+        self._by_loop: dict[asyncio.AbstractEventLoop, _Opened] = {}
+        self._inherited: list[_Opened] = []
+
+    def __reduce__(self) -> tuple[type[Clients], tuple[()]]:
+        """Copy and pickle without the open clients."""
+        return (Clients, ())
+
+    async def get(self, connection: Connection) -> AsyncOpenAI:
+        """Return the running loop's client for the connection.
+
+        Raises:
+            UsageError: When a setting of the connection makes no sense.
+            CredentialsError: When there is no key.
+        """
+        loop = asyncio.get_running_loop()
+        opened = self._by_loop.get(loop)
+        if opened is not None:
+            if opened.process != os.getpid():
+                self._inherited.append(opened)  # closing it would end the parent's connections
+            elif opened.connection == connection:
+                return opened.client
+        return await self._open(loop, connection)
+
+    async def _open(self, loop: asyncio.AbstractEventLoop, connection: Connection) -> AsyncOpenAI:
+        client, process = connection.open(), os.getpid()
+        holder: ReferenceType[Clients] = ref(self)
+        keeper = _keeper(client, loop, holder)
+        finalizer: finalize[..., Clients] = finalize(self, _release, keeper, loop, holder, process)
+        self._forget_closed()
+        # Only the loop's own thread writes under its key, so no lock is needed.
+        self._by_loop[loop] = _Opened(client, connection, process, finalizer)
+        await anext(keeper)
+        return client
+
+    def forget(self, loop: asyncio.AbstractEventLoop, client: AsyncOpenAI) -> None:
+        """Let go of a loop's client, unless another one has taken its place."""
+        opened = self._by_loop.get(loop)
+        if opened is not None and opened.client is client:
+            opened.finalizer.detach()
+            self._by_loop.pop(loop, None)
+
+    def _forget_closed(self) -> None:
+        for loop, opened in list(self._by_loop.items()):
+            if loop.is_closed():
+                self.forget(loop, opened.client)
+
+
+async def _keeper(
+    client: AsyncOpenAI, loop: asyncio.AbstractEventLoop, holder: ReferenceType[Clients]
+) -> AsyncGenerator[None, None]:
+    """Close the client when its loop ends.
+
+    An event loop finishes the asynchronous generators that were started on it before it closes: the only
+    hook that it offers for closing connections in time.
+    """
+    try:
+        yield
+    finally:
+        clients = holder()
+        if clients is not None:
+            clients.forget(loop, client)
+        await client.close()
+
+
+def _release(
+    keeper: AsyncGenerator[None, None],
+    loop: asyncio.AbstractEventLoop,
+    holder: ReferenceType[Clients],
+    process: int,
+) -> None:
+    """Close the client of a holder that is gone, or that has lived to the end of the process."""
+    if loop.is_closed() or process != os.getpid():
+        return
+    done: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+    async def close() -> None:
+        try:
+            await keeper.aclose()
+        finally:
+            done.set_result(None)
+
+    loop.call_soon_threadsafe(lambda: loop.create_task(close()))
+    if holder() is not None and loop.is_running():  # the process ends, and the loop's thread with it
+        with suppress(TimeoutError):
+            done.result(_LONGEST_EXIT_SECONDS)

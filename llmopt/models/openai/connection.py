@@ -1,0 +1,152 @@
+"""How an OpenAI-compatible server is reached."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
+from urllib.parse import urlsplit, urlunsplit
+
+from ...errors import CredentialsError, MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+__all__ = ["Connection", "Transport"]
+
+Transport: TypeAlias = Literal["auto", "httpx", "aiohttp"]
+
+_OPENAI = "https://api.openai.com/v1"
+_OWN_HOSTS = (".openai.com", ".openai.azure.com")
+_PLACEHOLDER_KEY = "not-needed"
+_LONGEST_CONNECT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where a server is and how it is spoken to.
+
+    Attributes:
+        base_url: Of the API, usually ending in `/v1`; None: the environment's OPENAI_BASE_URL, else OpenAI.
+        api_key: None: the environment's OPENAI_API_KEY (AZURE_OPENAI_API_KEY with an `api_version`).
+        organization: Who pays, where an account has several.
+        project: The same one level below.
+        timeout: Seconds for one attempt.
+        api_version: Of an Azure resource's older API, whose address is then `base_url`.
+        transport: The HTTP library below the openai package.
+    """
+
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    organization: str | None = None
+    project: str | None = None
+    timeout: float = 60.0
+    api_version: str | None = None
+    transport: Transport = "auto"
+
+    @property
+    def url(self) -> str:
+        """The address of the API, without a final slash.
+
+        Raises:
+            UsageError: When it is none.
+        """
+        given = (self.base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI).strip()
+        parts = urlsplit(given)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UsageError(
+                f"`base_url` is the full address of an API, for example http://localhost:8000/v1, got {given!r}"
+            )
+        if parts.username or parts.password:
+            raise UsageError(
+                f"`base_url` for {parts.hostname} holds a user name or a password: take them out and pass `api_key`"
+            )
+        return given.rstrip("/")
+
+    @property
+    def address(self) -> str:
+        """The address as it may be shown: without a query, which may hold a key."""
+        return urlunsplit((*urlsplit(self.url)[:3], "", ""))
+
+    @property
+    def is_openai(self) -> bool:
+        """Whether the server is OpenAI's own, or Azure's, rather than a compatible one."""
+        host = urlsplit(self.url).hostname or ""
+        return f".{host}".endswith(_OWN_HOSTS)
+
+    def key(self) -> str:
+        """Return the key to send; servers other than OpenAI get a placeholder when there is none.
+
+        Raises:
+            CredentialsError: When there is none, or it cannot be a key; it is not shown.
+        """
+        variable = "OPENAI_API_KEY" if self.api_version is None else "AZURE_OPENAI_API_KEY"
+        key = (self.api_key or os.environ.get(variable) or "").strip()
+        if not key and self.is_openai:
+            raise CredentialsError(
+                f"there is no API key for {self.address}: set the environment variable {variable}, or pass `api_key` "
+                "(a local server needs none: pass its `base_url`)"
+            )
+        if not (key.isascii() and key.isprintable() and " " not in key):
+            raise CredentialsError(
+                f"the API key for {self.address} holds white space or other characters that no key has: copy it again"
+            )
+        return key or _PLACEHOLDER_KEY
+
+    @property
+    def secret(self) -> str:
+        """The key if there is a real one, for keeping it out of messages; else empty."""
+        key = self.key()
+        return "" if key == _PLACEHOLDER_KEY else key
+
+    def open(self) -> AsyncOpenAI:
+        """Return a new client that never retries by itself.
+
+        Raises:
+            UsageError: When a setting makes no sense.
+            MissingExtraError: When the aiohttp transport is asked for and not installed.
+            CredentialsError: When there is no key.
+        """
+        import openai  # noqa: PLC0415 - it takes a second
+
+        if not self.timeout > 0:
+            raise UsageError(f"`timeout` is the seconds for one attempt, more than 0, got {self.timeout}")
+        if self.transport not in get_args(Transport):
+            raise UsageError(f"`transport` is one of {', '.join(get_args(Transport))}, got {self.transport!r}")
+        timeout = openai.Timeout(self.timeout, connect=min(self.timeout, _LONGEST_CONNECT_SECONDS))
+        url, key, http_client = self.url, self.key(), self._http_client()
+        if self.api_version is not None:
+            return openai.AsyncAzureOpenAI(
+                azure_endpoint=url,
+                api_version=self.api_version,
+                api_key=key,
+                organization=self.organization,
+                timeout=timeout,
+                max_retries=0,
+                http_client=http_client,
+            )
+        return openai.AsyncOpenAI(
+            base_url=url,
+            api_key=key,
+            organization=self.organization,
+            project=self.project,
+            timeout=timeout,
+            max_retries=0,
+            http_client=http_client,
+        )
+
+    def _http_client(self) -> DefaultAsyncHttpxClient:
+        import openai  # noqa: PLC0415 - it takes a second
+
+        if self.transport != "httpx":
+            maker = getattr(openai, "DefaultAioHttpClient", None)  # older versions have none
+            with suppress(RuntimeError):  # aiohttp is not installed
+                if maker is not None:
+                    return cast("type[DefaultAsyncHttpxClient]", maker)()
+        if self.transport == "aiohttp":
+            raise MissingExtraError(
+                "transport='aiohttp' needs a package that is not installed: pip install 'llmopt[fast]'"
+            )
+        # Not the client that AsyncOpenAI makes by itself: that one closes itself on whatever loop runs when it goes.
+        return openai.DefaultAsyncHttpxClient()
