@@ -53,6 +53,8 @@ def main() -> int:
         if expected != report.ok:
             bad += name not in ARGUED
             print(f"{'':27}DISAGREES with the label. {ARGUED.get(name, 'NOT ARGUED')}")
+            for rule in report.counts:  # what the argument rests on: the first finding of each rule
+                print(f"{'':29}{next(finding for finding in report.findings if finding.rule == rule)}")
         if (line := label.get("first_bad_line")) not in (None, report.first_fault):
             bad += 1
             print(f"{'':27}the label's first broken line is {line}")

@@ -12,10 +12,7 @@ import pytest
 from llmopt import Evaluator, Pipeline, Sample
 from llmopt.errors import MissingExtraError, SampleError, UsageError
 from llmopt.evaluation import ExactMatch
-from llmopt.experiments import Ladder
-from llmopt.experiments.curve import LearningCurve, learning_curve
-from llmopt.experiments.forgetting import forgetting
-from llmopt.experiments.tuned import fine_tune_step, refuse_leaks
+from llmopt.experiments import Ladder, LearningCurve, fine_tune_step, forgetting, learning_curve, refuse_leaks
 from llmopt.finetuning import LossPoint
 from llmopt.interfaces import ChatModel, FineTuneJob
 from llmopt.prompting import Direct

@@ -7,6 +7,7 @@ and to say thank you for it. It has never seen a record. Then LoRA teaches the r
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from llmopt import Evaluator, Pipeline, Sample
 from llmopt.evaluation import ExactMatch, FormatValidity
-from llmopt.experiments import Ladder
-from llmopt.experiments.forgetting import forgetting
-from llmopt.experiments.tuned import fine_tune_step
+from llmopt.experiments import Forgetting, Ladder, LearningCurve, Rung, fine_tune_step, forgetting
 from llmopt.finetuning import LocalChat, LoRAFineTune
 from llmopt.prompting import Direct
 from llmopt.types import Example, Message, Options
@@ -172,3 +171,24 @@ def test_what_the_training_cost_the_rest_is_said(climb: Ladder) -> None:
     assert found.comparison.baseline.value > 0.9
     assert found.outcome == "forgot"  # it was trained on records alone: see what the report advises
     assert "Mix general examples" in str(found)
+
+
+def test_the_page_runs_from_the_raw_file_to_the_row_of_the_ladder(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "finetuning" / "README.md").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(code.replace("Qwen/Qwen3-0.6B", base), namespace)
+    rung, lost, curve = namespace["rung"], namespace["lost"], namespace["curve"]
+    assert isinstance(rung, Rung)
+    assert rung.verdict.decision == "keep"
+    assert isinstance(curve, LearningCurve)
+    assert [point.examples for point in curve.points] == [0, 90, 180, 360]
+    assert isinstance(lost, Forgetting)
+    assert lost.outcome == "forgot"
+    printed = capsys.readouterr().out
+    assert "fine-tuned" in printed
+    assert "over untuned" in printed
+    assert '{"dish"' in printed
