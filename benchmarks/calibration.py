@@ -3,8 +3,8 @@
     python benchmarks/calibration.py [--out calibration.json]
 
 For each set 200 labelled items are drawn at random (seed 0) and the mean over the others is corrected by
-them; the true mean stands beside it. PandaLM has preferences instead of verdicts: there the recorded
-GPT-3.5 judge is held against the majority of three people.
+them; the true mean stands beside it. PandaLM has preferences instead of verdicts: there recorded verdicts of
+GPT-3.5, which saw each pair in one order only, and a rule are held against the majority of three people.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -20,8 +20,14 @@ from typing import cast
 import numpy as np
 
 from llmopt._stats import share
-from llmopt.evaluation import Calibration, HeuristicJudge
-from llmopt.evaluation.agreement import cohen_kappa
+from llmopt.evaluation import (
+    Annotation,
+    Calibration,
+    HeuristicJudge,
+    annotator_agreement,
+    preferences_of,
+    rank_systems,
+)
 from llmopt.interfaces import Judge
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -29,6 +35,7 @@ from judge_data import Row, available, load_set, read
 from judges import SINGLE_CLAIMS, doubt
 
 LABELLED = 200
+RECORDED = {"1": "1", "2": "2", "Tie": "0"}  # anything else is no verdict
 SETS = ("mtrag-human", "factscore", "summedits", "begin", "evouna-tq")
 
 
@@ -107,14 +114,43 @@ def picked(scores: Sequence[float], numbers: Sequence[int]) -> list[float]:
 
 
 def preferences() -> dict[str, object]:
+    """Hold recorded pairwise verdicts, and the rule "the longer answer", against the votes of three people."""
     rows = read("pandalm-test/data.jsonl")
-    people = [str(row["label"]) for row in rows]
-    judge = [str(row["gpt35_judge"]) for row in rows]
-    agreement = share(sum(a == b for a, b in zip(judge, people, strict=True)), len(rows))
-    kappa = cohen_kappa(judge, people)
-    print(f"\npandalm-test, recorded GPT-3.5 against people (first, second or tie)\n{len(rows)} pairs")
-    print(f"agreement {agreement}, kappa {kappa:.3f}" if kappa is not None else f"agreement {agreement}")
-    return {"set": "pandalm-test", "n": len(rows), "agreement": agreement.value, "kappa": kappa}
+    judges: dict[str, Callable[[Row], str]] = {
+        "recorded GPT-3.5 (one order only)": lambda row: RECORDED.get(str(row["gpt35_judge"]), "-"),
+        "the longer answer": lambda row: "1" if len(str(row["response1"])) > len(str(row["response2"])) else "2",
+    }
+    people = annotated(rows, "people", lambda row: str(row["label"]))
+    by_people = list(rank_systems(preferences_of(people)).ratings)
+    votes = [said for n in range(3) for said in annotated(rows, f"person {n}", votes_of(n))]
+    print(f"\npandalm-test, {len(rows)} pairs; the three people among themselves:")
+    print(f"agreement {annotator_agreement(votes).agreement}; they rank {' > '.join(by_people)}")
+    found: dict[str, object] = {"set": "pandalm-test", "n": len(rows), "people": by_people}
+    for name, say in judges.items():
+        judged = annotated(rows, name, say)
+        agreement = annotator_agreement([*people, *judged])
+        kappa = agreement.kappas[min("people", name), max("people", name)]
+        ranked = list(rank_systems(preferences_of(judged)).ratings)
+        first = share(sum(say(row) == "1" for row in rows), sum(say(row) in {"1", "2"} for row in rows))
+        print(f"{name}: agreement with the majority {agreement.agreement}, kappa {kappa or 0:.3f}")
+        print(f"  the first place wins {first} of its decisions; it ranks {' > '.join(ranked)}")
+        found[name] = {"agreement": agreement.agreement.value, "kappa": kappa, "ranks": ranked, "first": first.value}
+    return found
+
+
+def annotated(rows: Sequence[Row], annotator: str, say: Callable[[Row], str]) -> list[Annotation]:
+    """Return verdicts ("1", "2", "0" for a tie, "-" for none) in the form of people's."""
+    made: list[Annotation] = []
+    for row in rows:
+        systems = str(row["models"]).split("_")
+        label = {"1": systems[0], "2": systems[1], "0": "tie"}.get(say(row))
+        if label is not None:
+            made.append(Annotation(str(row["id"]), systems[0], label, annotator, other=systems[1]))
+    return made
+
+
+def votes_of(person: int) -> Callable[[Row], str]:
+    return lambda row: str(cast("list[int]", row["votes"])[person])
 
 
 if __name__ == "__main__":

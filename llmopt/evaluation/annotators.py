@@ -111,7 +111,7 @@ def annotator_agreement(
     """
     by_item: defaultdict[tuple[str, frozenset[str]], dict[str, str]] = defaultdict(dict)
     for said in annotations:
-        by_item[said.sample, frozenset((said.system, said.other))][said.annotator] = said.label
+        by_item[said.sample, frozenset((said.system, said.other))][said.annotator] = _label(said)
     units = [list(labels.values()) for labels in by_item.values() if len(labels) > 1]
     if not units:
         raise UsageError("no item has labels of two annotators: let them overlap on at least 30 items")
@@ -125,6 +125,13 @@ def annotator_agreement(
         alpha=_alpha(units, distance, seed),
         kappas={pair: kappa for pair, (kappa, count) in kappas.items() if count},
     )
+
+
+def _label(said: Annotation) -> str:
+    """Return the label; of two answers which of the two, for by their names chance would seem to agree too rarely."""
+    if not said.other or said.label not in {said.system, said.other}:
+        return said.label
+    return "first by name" if said.label == min(said.system, said.other) else "second by name"
 
 
 def _alpha(units: Sequence[Sequence[str]], distance: Callable[[Hashable, Hashable], float], seed: int) -> Estimate:

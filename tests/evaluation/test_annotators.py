@@ -96,3 +96,17 @@ def test_both_orders_of_a_pair_of_answers_are_one_item() -> None:
 def test_labels_that_never_overlap_are_refused() -> None:
     with pytest.raises(UsageError, match="let them overlap"):
         annotator_agreement(said(("1", "Ann", "y"), ("2", "Bob", "y")))
+
+
+def test_chance_is_that_of_two_answers_however_many_systems_met() -> None:
+    """Two who toss coins agree by chance only, though the names of ten systems are seldom the same."""
+    chance = random.Random(1)
+    met = [sorted(chance.sample("abcdefghij", 2)) for _ in range(2000)]
+    made = [
+        Annotation(str(number), pair[0], chance.choice(pair), person, other=pair[1])
+        for number, pair in enumerate(met)
+        for person in ("Ann", "Bob")
+    ]
+    found = annotator_agreement(made)
+    assert abs(found.alpha.value or 1.0) < 0.07
+    assert abs(found.kappas["Ann", "Bob"] or 1.0) < 0.07
