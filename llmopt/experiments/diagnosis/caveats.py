@@ -52,9 +52,9 @@ def caveats_of(
 def _on_samples(dossiers: Sequence[Dossier], left_out: Sequence[Row], target: str) -> Iterator[str]:
     if left_out:
         reason = left_out[0].scores[target].reason
-        yield f"{len(left_out)} samples have no figure of {target} and are left out (the first: {reason})."
+        yield f"Left out for want of a figure of {target}: {_samples(len(left_out))} (the first: {reason})."
     if 0 < len(dossiers) < _FEW:
-        yield f"Only {len(dossiers)} samples fail: the shares are rough, read the findings one by one."
+        yield f"No more than {_samples(len(dossiers))} failed: the shares are rough, read the findings one by one."
     if dossiers and not any(dossier.row.sample.reference for dossier in dossiers):
         yield "No failed sample has a reference: form, suspect labels and stand-in passages cannot be told."
     unnamed = [dossier for dossier in dossiers if not dossier.needed or dossier.guessed]
@@ -62,26 +62,31 @@ def _on_samples(dossiers: Sequence[Dossier], left_out: Sequence[Row], target: st
     if unnamed:
         guessed = sum(dossier.guessed for dossier in unnamed)
         yield (
-            f"{len(unnamed)} of {len(dossiers)} failed samples name no gold passages: where they get lost cannot be "
-            f"told ({guessed} were asked with a passage that has the reference's words)."
+            f"No gold passages are named by {len(unnamed)} of {_samples(len(dossiers))} that failed: where they get "
+            f"lost cannot be told ({guessed} asked with a passage that has the reference's words)."
         )
     lacking = [dossier for dossier in dossiers if "in no document that is known" in dossier.gold_reason]
     if lacking:
-        yield f"The gold documents of {len(lacking)} failed samples are in no document that is known: give `corpus`."
+        yield f"Gold documents that are in no document that is known, of {_samples(len(lacking))}: give `corpus`."
 
 
 def _on_readings(dossiers: Sequence[Dossier], same: int) -> Iterator[str]:
     if same:
         bound = 1 - 0.05 ** (1 / same)
         yield (
-            f"{same} reruns said the same word by word, so each condition was asked once; noise in fewer than "
+            f"Asked again, the pipeline said the same word by word ({same} of {same}), so each condition was asked "
+            f"once; noise in fewer than "
             f"{bound:.0%} of the answers cannot be ruled out."
         )
     broken = sum(bool(asked.failure) for dossier in dossiers for told in dossier.asked.values() for asked in told)
     if broken:
-        yield f"{broken} reruns failed and say nothing."
+        yield f"Reruns that failed and say nothing: {broken}."
 
 
 def _on_labels(dossiers: Sequence[Dossier], judge: Judge | None) -> Iterator[str]:
     if judge is None and any(dossier.asked["gold"] for dossier in dossiers):
         yield "No judge that understands was given, so labels that are wrong are counted as wrong answers."
+
+
+def _samples(count: int) -> str:
+    return "1 sample" if count == 1 else f"{count} samples"

@@ -23,6 +23,7 @@ _QUANTILE = 0.8
 _MOST_K = 30
 _LISTWISE_FETCH, _LISTWISE_WINDOW, _LISTWISE_STEP = 20, 20, 10
 _NAMED = 3
+_LONGEST_WRITTEN = 30
 
 
 def _missing(scene: Scene) -> Iterator[Step]:
@@ -31,7 +32,7 @@ def _missing(scene: Scene) -> Iterator[Step]:
     indexed = {document.source for document in scene.corpus.indexed}
     lacking = [each for id in ids if id not in indexed and (each := scene.corpus.whole(id)) is not None]
     why = f"the index has nothing of {len(ids)} documents that hold answers: {named}"
-    code = {"retriever": "retriever.index([*passages, *missing])"}
+    code = {"retriever": f"{_written(scene)}.index([*passages, *missing])"}
     made = scene.reindexed([*scene.corpus.indexed, *lacking]) if lacking else None
     yield Step("add the missing documents", why, code, {} if made is None else {"retriever": made})
 
@@ -47,6 +48,12 @@ def _cut(scene: Scene) -> Iterator[Step]:
     made = scene.reindexed(passages)
     changes = {} if made is None else {"retriever": made}
     yield Step("larger passages", "no single passage holds what the answer needs", code, changes)
+
+
+def _written(scene: Scene) -> str:
+    """Write a new retriever like the pipeline's: to index that one again would change what it is compared with."""
+    whole = repr(scene.pipeline.retriever)
+    return whole if len(whole) <= _LONGEST_WRITTEN else f"{type(scene.pipeline.retriever).__name__}(...)"
 
 
 def _not_fetched(scene: Scene) -> Iterator[Step]:

@@ -125,7 +125,7 @@ def test_a_rerun_that_fails_does_not_end_the_rest() -> None:
     diagnosis = diagnose(pipeline, samples, EXACT, "exact_match")
     assert diagnosis.findings[0].cause == "undetermined"
     assert "ModelUnavailableError" in diagnosis.findings[0].reason
-    assert any("1 reruns failed" in caveat for caveat in diagnosis.caveats)
+    assert any("failed and say nothing: 1" in caveat for caveat in diagnosis.caveats)
 
 
 def test_a_run_that_breaks_off_is_an_error_and_not_asked_again() -> None:
@@ -147,7 +147,7 @@ def test_without_gold_the_reference_s_words_stand_in_and_the_place_stays_open() 
     samples = [Sample(question="Why do cats sleep?", reference="bark")]
     diagnosis = diagnose(pipeline_of(CAT, DOG), samples, EXACT, "exact_match")
     assert [finding.cause for finding in diagnosis] == ["context, place unknown"]
-    assert any("name no gold passages" in caveat for caveat in diagnosis.caveats)
+    assert any("No gold passages are named" in caveat for caveat in diagnosis.caveats)
 
 
 def test_without_gold_and_without_a_passage_to_stand_in_nothing_is_made_up() -> None:
@@ -170,7 +170,7 @@ def test_a_metric_that_is_undefined_everywhere_is_said() -> None:
     diagnosis = diagnose(pipeline, [Sample(question="Why?")] * 1, evaluator, "faithfulness")
     assert (diagnosis.total, diagnosis.failed, len(diagnosis)) == (0, 0, 0)
     assert "no sample has a figure of faithfulness" in str(diagnosis)
-    assert "left out" in str(diagnosis)
+    assert "Left out" in str(diagnosis)
 
 
 def test_nothing_to_diagnose_is_said() -> None:
@@ -185,7 +185,7 @@ def test_a_single_failed_sample_has_a_wide_interval() -> None:
     assert (share.value, share.n) == (1.0, 1)
     assert share.low is not None
     assert share.low < 0.1
-    assert any("Only 1 samples fail" in caveat for caveat in diagnosis.caveats)
+    assert any("No more than 1 sample" in caveat for caveat in diagnosis.caveats)
 
 
 def test_a_pipeline_without_a_retriever_fetches_nothing() -> None:
