@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from ...evaluation import Row, Run
 from ...evaluation.plain import to_plain
-from ...types import Sample, Score, ToolCall, Verdict
+from ...types import Sample, Score, ToolCall
 from ..diagnosis import Finding
 from .base91 import base91
 from .content import StudyContent
@@ -24,7 +24,7 @@ from .texts import Known, SharedTexts, marked, without_nonces
 __all__ = ["Block", "blocks_of"]
 
 _SAMPLES, _TEXTS = 400, 500  # per block: what opens in a few milliseconds
-_LEVEL = 6
+_LEVEL = 9
 _DIGITS = 4
 
 T = TypeVar("T")
@@ -142,13 +142,11 @@ class _Packer:
         """Return what there is beside the figure, which the index has; 0 for nothing."""
         if score is None or (not score.reason and not score.verdicts and not score.details):
             return 0
-        verdicts = [self._verdict(verdict) for verdict in score.verdicts]
-        return [score.reason, verdicts, _plain(score.details)]
-
-    def _verdict(self, verdict: Verdict) -> list[object]:
-        statement = self.texts.number_or_text(verdict.statement)  # it may be a context
-        probability = [] if verdict.probability is None else [verdict.probability]
-        return [statement, verdict.holds, verdict.reason, *probability]
+        verdicts = score.verdicts
+        statements = [self.texts.number_or_text(verdict.statement) for verdict in verdicts]  # some are contexts
+        chances = [v.probability for v in verdicts] if any(v.probability is not None for v in verdicts) else []
+        judged = [statements, [v.holds for v in verdicts], [v.reason for v in verdicts], chances]
+        return [score.reason, _plain(score.details), *judged]
 
     def _calls(self, row: Row) -> list[object]:
         """Return the requests and the nonces of their prompts; a message that came before needs no marks."""

@@ -74,8 +74,9 @@ class Known:
         return self._marks(range(self.contexts, len(self.texts)))
 
     def _marks(self, numbers: Sequence[int]) -> dict[str, str]:
-        texts = self.texts
-        return {texts[n]: f"{_MARK}{n};" for n in reversed(numbers) if len(texts[n]) >= _WORTH_A_MARK}
+        """Return a mark for each text that is long enough; the first number of equal ones."""
+        worth = ((n, text) for n in reversed(numbers) if len(text := self.texts[n]) >= _WORTH_A_MARK)
+        return {text: f"{_MARK}{n};" for n, text in worth if _MARK not in text}
 
 
 def marked(texts: Sequence[str], marks: Mapping[str, str]) -> list[str]:

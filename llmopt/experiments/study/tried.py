@@ -84,7 +84,7 @@ def _settings(study: StudyContent) -> Markup:
         part
         for number, variant in enumerate(study.variants)
         for part in (
-            element("h4", {}, f"{number}. {variant.name}"),
+            element("h3", {}, f"{number}. {variant.name}"),
             element(
                 "dl",
                 {},

@@ -18,7 +18,7 @@ async function record(index, sample) {
 // A text is itself, or the number of a shared one; those that a row needs are looked up before it is drawn.
 async function lookup(index, row) {
   const { contexts, ids, scores, calls } = row;
-  const statements = scores.flatMap((score) => (score ? score[1].map(([statement]) => statement) : []));
+  const statements = scores.flatMap((score) => (score ? score[2] : []));
   const templates = calls.flatMap(([, , messages, reply]) => [reply, ...messages.map(([, template]) => template)]);
   const part = (number) => "texts-" + Math.floor(number / index.textsPerBlock);
   const names = new Set([...contexts, ...ids, ...statements, ...templates].filter(Number.isInteger).map(part));
@@ -30,23 +30,25 @@ async function lookup(index, row) {
 function known(index, sample, found, variant, text) {
   const row = found.rows[variant];
   const texts = [...row.contexts.map(text), found.answers[variant], found.reference ?? "", index.questions[sample]];
-  for (const score of row.scores) if (score) for (const [statement, , reason] of score[1]) texts.push(text(statement), reason);
+  for (const score of row.scores) if (score) score[2].forEach((statement, place) => texts.push(text(statement), score[4][place]));
   return (template) => text(template).replace(/\u0001(n?)(\d*);/g, (_, nonce, number) => (number === "" ? "\u0001" : nonce ? row.nonces[number] : texts[number]));
 }
 
-function verdictList(verdicts, text) {
-  return made("ul", { class: "verdicts" }, ...verdicts.map(([statement, holds, reason, probability]) => made("li", {},
-    made("span", { role: "img", "aria-label": words[holds] }, marks[holds]),
-    made("div", {}, made("div", { class: "text" }, text(statement)),
-      made("div", { class: "interval" }, [reason, probability === undefined ? "" : "p = " + probability].filter(Boolean).join(" · "))))));
+function verdictList([, , statements, holds, reasons, chances], text) {
+  return made("ul", { class: "verdicts" }, ...statements.map((statement, place) => {
+    const why = [reasons[place], typeof chances[place] === "number" ? "p = " + chances[place] : ""].filter(Boolean).join(" · ");
+    return made("li", {}, made("span", { role: "img", "aria-label": words[holds[place]] }, marks[holds[place]]),
+      made("div", {}, made("div", { class: "text" }, text(statement)), made("div", { class: "interval" }, why)));
+  }));
 }
 
 function scoreTable(index, sample, variant, scores, text) {
   const rows = index.metrics.map((metric, number) => {
-    const [reason, verdicts, details] = scores[number] || ["", [], {}];
+    const score = scores[number] || ["", {}, []];
+    const [reason, details] = score;
     const more = Object.entries(details).map(([key, one]) => key + ": " + (typeof one === "string" ? one : JSON.stringify(one))).join(", ");
     return made("tr", {}, made("th", { scope: "row" }, metric), made("td", { class: "number" }, figure(index.scores[variant][number][sample])),
-      made("td", {}, made("div", { class: "text" }, reason), more ? made("div", { class: "interval" }, more) : null, verdicts.length ? verdictList(verdicts, text) : null));
+      made("td", {}, made("div", { class: "text" }, reason), more ? made("div", { class: "interval" }, more) : null, score[2].length ? verdictList(score, text) : null));
   });
   return made("table", {}, made("thead", {}, made("tr", {}, ...["metric", "score", "why"].map((name, place) => made("th", { scope: "col", class: place === 1 ? "number" : null }, name)))), made("tbody", {}, ...rows));
 }
