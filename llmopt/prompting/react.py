@@ -125,7 +125,8 @@ class ReAct(Wrapper):
                 if turn.is_last:
                     recorder.output = turn.text
                     return self._answer(completion, turn, contexts)
-                messages += talk.told(completion, turn, await self._seen(turn, named, recorder))
+                seen = await self._seen(turn, named, recorder)
+            messages = [*messages, *talk.told(completion, turn, seen)]  # the trace keeps the list that was sent
         fallback = self._fallback()
         with step("fallback", fallback, question) as recorder:
             answer = await fallback.solve(model, question, contexts)
@@ -148,13 +149,13 @@ class ReAct(Wrapper):
                     yield AnswerDelta(text)
             with recorder.resumed():
                 turn = self._read(completion, talk)
-                if not turn.is_last:
-                    messages += talk.told(completion, turn, await self._seen(turn, named, recorder))
+                seen = [] if turn.is_last else await self._seen(turn, named, recorder)
             if turn.is_last:
                 recorder.output = turn.text
                 answer = self._answer(completion, turn, contexts)
                 yield AnswerDelta(text if gate.is_open else answer.text, answer)
                 return
+            messages = [*messages, *talk.told(completion, turn, seen)]
             if gate.is_open:
                 yield AnswerDelta(f"{text}\n\n")
         async for piece in self._fallback().stream(model, question, contexts):

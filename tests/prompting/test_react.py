@@ -12,6 +12,7 @@ import pytest
 from llmopt._fences import read_fences
 from llmopt.errors import ModelOutputError, ModelUnavailableError, OutputCutError, RequestRejectedError, UsageError
 from llmopt.models import OpenAIChat
+from llmopt.pipeline import Pipeline
 from llmopt.prompting import ChainOfThought, Direct, FewShot, Grounded, ReAct, SelfConsistency, Shot, Tool
 from llmopt.testing import FakeModel
 from llmopt.testing.contracts import PromptStrategyContract
@@ -322,3 +323,16 @@ def test_a_bare_function_is_refused_with_what_to_do() -> None:
     functions = cast("Sequence[Tool]", [area])
     with pytest.raises(UsageError, match=r"got <function area.*`Tool\(\.\.\.\)`"):
         ReAct(functions).run(FakeModel("x"), "q?")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("protocol", ["native", "text"])
+def test_the_trace_shows_every_request_as_it_was_sent(protocol: Protocol, streamed: bool) -> None:
+    model = script(protocol, [("area", '{"country": "France"}')], [("add", '{"left": 1, "right": 2}')], end="3")
+    pipeline = Pipeline(model=model, prompt=ReAct(TOOLS, protocol=protocol))
+    answer = list(pipeline.stream("q?"))[-1].answer if streamed else pipeline.run("q?")
+    assert answer is not None
+    assert answer.trace is not None
+    sent = [step.inputs for step in answer.trace.walk() if step.name == "model"]
+    assert sent == [list(messages) for messages in model.requests]
+    assert len(sent) == 3
