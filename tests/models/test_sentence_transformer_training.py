@@ -75,6 +75,14 @@ def test_the_folder_is_a_plain_model_that_gives_the_same_vectors(
     assert tuned.fingerprint() != base.fingerprint()
 
 
+def test_nothing_is_printed(
+    base: SentenceTransformerEmbedder, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    capfd.readouterr()
+    trained(base, tmp_path / "tuned").encode(QUERIES, kind="query")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_the_same_seed_gives_the_same_model_and_replaces_the_older_one(
     base: SentenceTransformerEmbedder, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import UnknownModelError, UsageError
 from ...interfaces import Embedder
 from ...types import Matrix, TextKind, Usage
-from ._extras import required
+from ._extras import no_bars, required
 from .sentence_transformer_training import Labelled, Plan, publish, train
 
 __all__ = ["SentenceTransformerEmbedder"]
@@ -153,7 +153,8 @@ class SentenceTransformerEmbedder(Embedder):
         package = required("sentence_transformers", extra="local", component="SentenceTransformerEmbedder")
         load: Callable[..., object] = package.SentenceTransformer
         try:
-            return cast(_Model, load(str(self.model), device=self.device))
+            with no_bars():
+                return cast(_Model, load(str(self.model), device=self.device))
         except (OSError, ValueError, LookupError) as error:
             raise UnknownModelError(
                 f"SentenceTransformerEmbedder cannot load {str(self.model)!r}; give a local folder, or the name of a "

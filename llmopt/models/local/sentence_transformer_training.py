@@ -14,7 +14,7 @@ import numpy as np
 
 from ..._progress import progress_bar
 from ...errors import StorageError, TuningError, UsageError
-from ._extras import required
+from ._extras import no_bars, required
 
 __all__ = ["Labelled", "Plan", "publish", "train"]
 
@@ -110,7 +110,8 @@ def publish(model: Torch, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
             fresh = Path(temporary) / "model"
-            model.save_pretrained(str(fresh), create_model_card=False)
+            with no_bars():
+                model.save_pretrained(str(fresh), create_model_card=False)
             if folder.exists():
                 shutil.rmtree(folder)
             fresh.rename(folder)
