@@ -32,6 +32,7 @@ def add_to(commands: Commands) -> None:
     check.add_argument("--epochs", type=int, help="for the estimate (default: what the provider is likely to choose)")
     check.add_argument("--context-limit", type=int, default=65_536, help="tokens of the longest example")
     check.add_argument("--least-examples", type=int, default=10, help="fewest examples that the provider takes")
+    check.add_argument("--most-megabytes", type=int, default=512, help="largest file that the provider takes")
     check.add_argument("--structure-only", action="store_true", help="only the rules of the format: faster")
     check.set_defaults(run=_check)
 
@@ -51,6 +52,7 @@ def _check(arguments: argparse.Namespace) -> int:
         contents=not arguments.structure_only,
         context_limit=arguments.context_limit,
         least_examples=arguments.least_examples,
+        most_megabytes=arguments.most_megabytes,
         epochs=arguments.epochs,
         price=arguments.price,
     )

@@ -133,6 +133,13 @@ class LoRAFineTune(FineTuneJob):
         """Stop a job that runs in another thread or process, before its next step."""
         (self._home(job_id) / "cancel").touch()
 
+    def submitted(self) -> list[str]:
+        """Return the ids of the jobs in `folder`, the one that last changed its state last, for `attach`."""
+        states = sorted(
+            Path(self.folder).glob("*/state.json"), key=lambda path: (path.stat().st_mtime, path.parent.name)
+        )
+        return [path.parent.name for path in states]
+
     def losses(self, job_id: str) -> list[LossPoint]:
         """Return the losses of a job that is over, a point per epoch."""
         points = (as_record(point) for point in as_list(self._state(job_id).get("points")))

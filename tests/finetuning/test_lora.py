@@ -84,6 +84,7 @@ def test_pairs_make_the_preferred_answer_likelier_than_the_other(base: str, tmp_
     pairs = [Example((e.messages[0], Message("assistant", "soup")), Message("assistant", "pizza")) for e in TRAINING]
     made = job(base, tmp_path, rank=4, epochs=3, learning_rate=5e-3)
     job_id = made.submit(pairs[:96], pairs[96:128])
+    assert made.submitted() == [job_id]
     first, *_, last = made.losses(job_id)
     assert first.training < math.log(2)  # the loss as long as nothing is learnt
     assert last.validation is not None
