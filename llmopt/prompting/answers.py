@@ -19,6 +19,14 @@ _MARKED_CHOICE = re.compile(r"[(\[]\s*([A-Za-z])\s*[)\]]|^\W*([A-Z])\s*[).:](?!\
 # Alone, "A" and "I" are words as often as letters: only where no lower-case word but "or" and "and" follows.
 _BARE_CHOICE = re.compile(r"(?<![\w'])([B-HJ-Z]|[AI](?!\s+(?!or\b|and\b)[a-z]))(?![\w'])")
 _YES_OR_NO = re.compile(r"\b(yes|no|true|false)\b|(\u4e0d\u662f|\u4e0d\u5bf9|\u5426|\u662f|\u5bf9)", re.IGNORECASE)
+# NFKC would leave the minus and the dash that stand for a hyphen, and make 23 of two to the third.
+_WRITTEN = str.maketrans(
+    {"\u2212": "-", "\u2013": "-"}
+    | {
+        raised: f"^{digit}"
+        for digit, raised in enumerate("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
+    }
+)
 _YES = frozenset({"yes", "true", "\u662f", "\u5bf9"})
 _CITATION = re.compile(r"\[\d+(?:\s*[,-]\s*\d+)*\]")
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
@@ -48,7 +56,7 @@ def find_number(text: str) -> str | None:
 
     Thousands separators, currency signs and needless zeros are left out: `$1,250.50` is `1250.5`.
     """
-    text = unicodedata.normalize("NFKC", text)
+    text = _plain(text)
     for part in (text.rpartition("=")[2], text):
         match = _SIGNED.search(part) or _UNSIGNED.search(part)
         if match is not None:
@@ -58,7 +66,7 @@ def find_number(text: str) -> str | None:
 
 def find_choice(text: str) -> str | None:
     """Return the letter of the choice, `B` of "(B)", "B. Paris", "the answer is B"; None when there is none."""
-    text = unicodedata.normalize("NFKC", text)
+    text = _plain(text)
     match = _MARKED_CHOICE.search(text) or _BARE_CHOICE.search(text)
     if match is not None:
         return next(group for group in match.groups() if group).upper()
@@ -79,7 +87,7 @@ def normalised(text: str) -> str:
     blanks; beside that no citations, full-width forms as ASCII, and numbers in their plainest form, decimal
     points kept.
     """
-    plain = unicodedata.normalize("NFKC", _CITATION.sub(" ", text)).casefold()
+    plain = _plain(_CITATION.sub(" ", text)).casefold()
     plain = _SIGNED.sub(lambda match: _plain_number(match.group()), plain)
     plain = _BLANKED.sub(" ", _DELETED.sub("", plain))
     return " ".join(_ARTICLE.sub(" ", plain).split()) or " ".join(plain.split()) or text.strip()
@@ -89,6 +97,10 @@ def code_of(text: str) -> str:
     """Return the first fenced block of code in a reply, or the whole reply when there is none."""
     match = _CODE.search(text)
     return text.strip() if match is None else match.group(1).strip()
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text.translate(_WRITTEN))
 
 
 def _plain_number(written: str) -> str:

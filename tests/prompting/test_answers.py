@@ -23,6 +23,10 @@ from llmopt.prompting import code_of, find_choice, find_number, find_yes_or_no, 
         ("1,2", "1"),
         ("12,345,678", "12345678"),
         ("070", "70"),
+        ("x = \u22121,250.50", "-1250.5"),
+        ("\u20135 degrees", "-5"),
+        ("3\u20135 days", "3"),
+        ("2\u00b3", "2"),
         ("\uff10\uff0e\uff15", "0.5"),
         ("-0.0", "0"),
         ("room a12", "12"),
@@ -125,3 +129,8 @@ def test_each_kind_reads_what_it_is_named_for() -> None:
 )
 def test_code_is_taken_out_of_its_fence(reply: str, code: str) -> None:
     assert code_of(reply) == code
+
+
+def test_a_minus_counts_however_it_is_written_and_a_power_is_no_digit() -> None:
+    assert normalised("\u22125") == normalised("-5") != normalised("5")
+    assert normalised("2\u00b3") != normalised("23")
