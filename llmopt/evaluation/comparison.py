@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from .._stats import Estimate, holm, mcnemar, mean, minimum_detectable_effect, paired_difference, permutation_test
 from ..errors import SampleError
+from .plotting import plot_comparison
 from .row import Row
 from .table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Comparison", "compare_rows", "comparison_table", "with_holm"]
 
@@ -52,6 +57,14 @@ class Comparison:
     def significant(self) -> bool:
         """Whether the difference is more than chance at the 5 % level, all comparisons taken together."""
         return self.adjusted <= 0.05
+
+    def plot(self) -> Figure:
+        """Return a picture: both means, the paired difference with its interval, and the counts.
+
+        Raises:
+            MissingExtraError: When matplotlib is not installed.
+        """
+        return plot_comparison(self)
 
     def __str__(self) -> str:
         """Write it in one line."""
