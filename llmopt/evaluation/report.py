@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 from .comparison import Comparison, compare_rows
 from .overview import overview_html, overview_text
+from .plotting import plot_scores
 from .repeats import Noise, noise_of
 from .report_csv import read_csv, to_frame, write_csv  # pyright: ignore[reportUnknownVariableType]
 from .report_json import read_json, write_json
@@ -18,6 +19,7 @@ from .row import Row, Spent
 from .summary import Latency, Summary, by_category, latency_of, summarise
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pandas import DataFrame  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
 
 __all__ = ["Report"]
@@ -101,8 +103,9 @@ class Report:
         return [row for _, _, row in sorted(scored, key=lambda item: item[:2])[:count]]
 
     def latency(self) -> Latency:
-        """Return how long the pipeline's runs took, failed ones left out."""
-        return latency_of(row.run.spent.seconds for row in self.rows if row.run and not row.run.failure)
+        """Return how long the pipeline's runs took; failed ones and those with answers from a cache are left out."""
+        timed = (row.run for row in self.rows if row.run and not row.cached)
+        return latency_of(run.spent.seconds for run in timed if not run.failure)
 
     def spent(self) -> Spent:
         """Return what the pipeline's runs took together."""
@@ -157,6 +160,15 @@ class Report:
             MissingExtraError: When pandas is not installed.
         """
         return to_frame(self.rows, self.metrics)  # pyright: ignore[reportUnknownVariableType]
+
+    def plot(self) -> Figure:
+        """Return a picture of how the scores of each metric are spread, with their means.
+
+        Raises:
+            MissingExtraError: When matplotlib is not installed.
+        """
+        scores = {metric: [row.scores[metric].value for row in self.rows] for metric in self.metrics}
+        return plot_scores({metric: [v for v in values if v is not None] for metric, values in scores.items()})
 
     def __len__(self) -> int:
         """Return the number of samples."""

@@ -103,6 +103,14 @@ class Row:
         """Whether the pipeline or a metric failed here."""
         return bool(self.run and self.run.failure) or any(score.status == "failed" for score in self.scores.values())
 
+    @property
+    def cached(self) -> bool:
+        """Whether a cache spared the pipeline a call to a model, so that its time says nothing."""
+        if any(call.cached for call in self.calls if call.purpose == "pipeline"):
+            return True
+        spent = self.run.spent if self.run else Spent()
+        return spent.cost is not None and spent.paid is not None and spent.paid < spent.cost
+
 
 def canonical_sample(sample: Sample) -> Sample:
     """Return the sample with tuples for its sequences, so that equal samples compare as equal."""

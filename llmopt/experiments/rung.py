@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from .._stats import Estimate
 from ..evaluation import Comparison, Report
-from ..evaluation.row import Row
 from ..evaluation.table import Table, shortened
 from ..pipeline import Pipeline
 from .difference import Change
@@ -47,8 +45,7 @@ class Rung:
     @property
     def seconds(self) -> float | None:
         """The median wall time of an answer, answers from a cache left out; None where none is left."""
-        taken = [row.run.spent.seconds for row in self.report.rows if row.run and not row.run.failure and _is_new(row)]
-        return median(taken) if taken else None
+        return self.report.latency().median
 
     @property
     def dollars(self) -> float | None:
@@ -92,11 +89,3 @@ def _cells(rung: Rung, target: str, *, dear: bool) -> list[str]:
         rung.verdict.decision,
         rung.verdict.reason,
     ]
-
-
-def _is_new(row: Row) -> bool:
-    """Return whether no call of the pipeline came from a cache."""
-    if any(call.cached for call in row.calls if call.purpose == "pipeline"):
-        return False
-    spent = row.run.spent if row.run else None
-    return spent is None or spent.cost is None or spent.paid is None or spent.paid >= spent.cost
