@@ -24,12 +24,11 @@ from llmopt import (
     Report,
     Sample,
     Score,
-    Verdict,
 )
 from llmopt.evaluation import Comparison, Summary
 from llmopt.routing import Keyword
 from llmopt.testing import FakeEmbedder, FakeJudge, FakeModel
-from llmopt.types import AnswerDelta, Classification, Delta, Failure, Matrix
+from llmopt.types import AnswerDelta, Classification, Delta, Failure, Matrix, Verdict
 
 DOCUMENTS = [Document("a", "a cat"), Document("b", "a dog")]
 
