@@ -44,7 +44,8 @@ addEventListener("unhandledrejection", (event) => complaints.push(String(event.r
 document.addEventListener("securitypolicyviolation", (event) => complaints.push(event.effectiveDirective));
 for (const level of ["error", "warn"]) console[level] = (...what) => complaints.push(what.join(" "));
 """
-HOSTILE = "```\n</script><script>window.broken = 1</script><img src=x onerror='window.broken = 2'>\x00\x1b\ud800\u202e 猫\n```"
+SCRIPTS = "</script><script>window.broken = 1</script><img src=x onerror='window.broken = 2'>"
+HOSTILE = f"```\n{SCRIPTS}\x00\x1b\ud800\u202e 猫\n```"
 
 
 class Browser:

@@ -69,7 +69,7 @@ function callList(calls, filled) {
 }
 
 function diagnosed([cause, axis, reason, scores]) {
-  const tried = Object.entries(scores).map(([condition, values]) => condition + " contexts: " + values.map(figure).join(" ")).join(" · ");
+  const tried = Object.entries(scores).map(([condition, values]) => (condition === "none" ? "no" : condition) + " contexts: " + values.map(figure).join(" ")).join(" · ");
   return made("div", { class: "because" }, made("strong", {}, cause), made("span", { class: "interval" }, " (" + axis + ")"), made("div", { class: "text" }, reason), made("div", { class: "interval" }, tried));
 }
 

@@ -12,7 +12,7 @@ class List {
     this.scroller.addEventListener("scroll", () => this.draw());
     this.rows.addEventListener("click", (event) => {
       const row = event.target.closest("[data-place]");
-      if (row) this.go(Number(row.dataset.place), true);
+      if (row) this.go(Number(row.dataset.place), !matchMedia("(min-width: 56rem)").matches); // there it is out of sight
     });
     this.grid.addEventListener("keydown", (event) => this.press(event));
     new ResizeObserver(() => this.draw()).observe(this.scroller);

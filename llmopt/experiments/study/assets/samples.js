@@ -156,7 +156,8 @@ async function start() {
   if (linked >= 0) {
     byId("variant").value = index.variants[asked.get("variant")] ? asked.get("variant") : index.top;
     refresh();
-    list.go(linked, true);
+    list.go(linked, false);
+    byId("samples").scrollIntoView();
   }
   performance.mark("list-ready");
   setTimeout(readAnswers);
