@@ -14,7 +14,7 @@ from ..errors import NotReadyError, UsageError
 from ..interfaces import ChatModel, IndexedRetriever, PromptStrategy, Reranker
 from ..types import Document, Hit, Message, Planned
 from .shot import Shot, likeness
-from .wrapper import Wrapper, is_one_call
+from .wrapper import Wrapper, first_turn, is_one_call
 
 __all__ = ["FewShot", "WithExamples"]
 
@@ -187,7 +187,7 @@ class WithExamples(Wrapper):
     def messages(self, question: str, contexts: Sequence[Hit]) -> Sequence[Message]:
         """Build the inner prompt with the examples before its question."""
         asked = list(self.inner.messages(question, contexts))
-        at = _opening(asked)
+        at = first_turn(asked)
         turns = [message for shot in self.shots for message in _turns(self.inner, shot)]
         return [*asked[:at], *turns, *asked[at:]]
 
@@ -196,15 +196,9 @@ class WithExamples(Wrapper):
         return PromptStrategy.plan(self, model, question, contexts)
 
 
-def _opening(messages: Sequence[Message]) -> int:
-    """Return how many messages stand before the first turn of the chat."""
-    places = (place for place, message in enumerate(messages) if message.role not in {"system", "developer"})
-    return next(places, len(messages))
-
-
 def _turns(inner: PromptStrategy, shot: Shot) -> list[Message]:
     asked = inner.messages(shot.question, shot.contexts)
-    return [*asked[_opening(asked) :], Message("assistant", shot.answer)]
+    return [*asked[first_turn(asked) :], Message("assistant", shot.answer)]
 
 
 def _tokens(inner: PromptStrategy, shot: Shot) -> int:

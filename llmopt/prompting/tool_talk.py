@@ -16,6 +16,7 @@ from .quotes import without_quotes
 from .streaming import Gate, PastPreamble
 from .thoughts import split_thoughts
 from .tool import Observation
+from .wrapper import first_turn
 
 __all__ = ["NativeTalk", "TextTalk", "ToolTalk", "Turn"]
 
@@ -117,8 +118,7 @@ class TextTalk(ToolTalk):
             f"- {tool.name}: {tool.description} Arguments: {json.dumps(tool.parameters, ensure_ascii=False)}"
             for tool in tools
         )
-        places = (place for place, message in enumerate(messages) if message.role not in {"system", "developer"})
-        at = next(places, len(messages))
+        at = first_turn(messages)
         return [*messages[:at], Message("system", _ORDER.format(tools=listed)), *messages[at:]]
 
     def options(self, options: Options, tools: Sequence[ToolSpec]) -> Options:

@@ -8,7 +8,7 @@ from ..interfaces import ChatModel, PromptStrategy
 from ..types import Answer, AnswerDelta, Citation, Completion, Hit, Message, Options, Planned
 from .streaming import stream_without_thoughts
 
-__all__ = ["Wrapper", "is_one_call", "is_read_as_it_stands"]
+__all__ = ["Wrapper", "first_turn", "is_one_call", "is_read_as_it_stands"]
 
 
 class Wrapper(PromptStrategy):
@@ -89,3 +89,9 @@ def is_read_as_it_stands(strategy: PromptStrategy) -> bool:
             return False
         strategy = strategy.inner
     return True
+
+
+def first_turn(messages: Sequence[Message]) -> int:
+    """Return the place of the first message that is a turn of the chat, behind the system messages."""
+    places = (place for place, message in enumerate(messages) if message.role not in {"system", "developer"})
+    return next(places, len(messages))
