@@ -98,8 +98,8 @@ def one_set(name: str, embedder: Embedder, *, adapted: bool) -> Table:
         notes.append(f"{way}: train, held out: nDCG@10 {mean(held):.4f}{gain}\n  weights: {weights}")
         before = held
     if adapted:
-        gain = paired_difference(*(table.rows[way]["nDCG@10"] for way in list(table.rows)[-2:]))
-        notes.append(f"on test the adapter adds {gain} to past questions")
+        added = paired_difference(*(table.rows[way]["nDCG@10"] for way in list(table.rows)[-2:]))
+        notes.append(f"on test the adapter adds {added} to past questions")
     print("\n".join(notes))
     return table
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -81,10 +81,15 @@ def _word_columns(query: str, hits: Sequence[Hit], read: Callable[[str], Sequenc
     return {
         "coverage": np.array([_share(len(asked & each), len(asked)) for each in sets]),
         "rare_coverage": np.array([_share(sum(rarity[word] for word in sorted(asked & each)), whole) for each in sets]),
-        "phrase": np.array([_share(len(pairs & set(pairwise(text))), len(pairs)) for text in texts]),
+        "phrase": np.array([_phrases(pairs, text, own) for text, own in zip(texts, sets, strict=True)]),
         "length": np.array([math.log(1 + len(text)) for text in texts]),
         "numbers": np.array([_share(len(numbers & each), len(numbers)) for each in sets]),
     }
+
+
+def _phrases(pairs: Collection[tuple[str, str]], text: Sequence[str], own: Collection[str]) -> float:
+    possible = {pair for pair in pairs if pair[0] in own and pair[1] in own}
+    return _share(len(possible.intersection(pairwise(text))) if possible else 0, len(pairs))
 
 
 _WORDS = ("coverage", "rare_coverage", "phrase", "length", "numbers")

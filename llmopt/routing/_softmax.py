@@ -29,30 +29,39 @@ def softmax(scores: npt.NDArray[np.floating]) -> Floats:
 
 
 def fit_softmax(
-    features: npt.NDArray[np.float32], labels: Integers, count: int, *, l2: float, iterations: int
+    features: npt.NDArray[np.float32],
+    labels: Integers,
+    count: int,
+    *,
+    l2: float,
+    iterations: int,
+    start: npt.NDArray[np.float32] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return the weights, (features + 1) x labels, of the regularised maximum-likelihood fit.
 
     Minimises the mean cross-entropy plus `l2 / (2 n)` times the squared weights (the bias, the last row,
     is free), which is scikit-learn's `LogisticRegression(C=1 / l2)`. L-BFGS after Nocedal and Wright 2006,
-    algorithm 7.5, with backtracking.
+    algorithm 7.5, with backtracking, from the weights `start` or from 0.
     """
     n, width = features.shape
-    wanted = np.zeros((n, count), np.float32)
-    wanted[np.arange(n), labels] = 1
+    places: Integers = np.arange(n, dtype=np.int64)
 
     def objective(flat: Floats) -> tuple[float, Floats]:
-        weights = flat.reshape(width + 1, count)
-        chances = softmax(features @ weights[:-1].astype(np.float32) + weights[-1])
-        likelihood = np.log(np.maximum(chances[np.arange(n), labels], 1e-300))
-        loss = -likelihood.mean() + l2 / (2 * n) * float(np.sum(weights[:-1] ** 2))
-        error = ((chances - wanted) / n).astype(np.float32)
-        gradient = np.vstack([features.T @ error, error.sum(axis=0)]).astype(np.float64)
+        weights = flat.reshape(width + 1, count).astype(np.float32)
+        scores = features @ weights[:-1] + weights[-1]
+        scores -= scores.max(axis=1, keepdims=True)
+        own = scores[places, labels]
+        error = np.exp(scores, out=scores)
+        totals = error.sum(axis=1, keepdims=True)
+        loss = float(np.mean(np.log(totals[:, 0]) - own, dtype=np.float64))
+        error /= totals
+        error[places, labels] -= 1
+        gradient = np.vstack([features.T @ error, error.sum(axis=0)]).astype(np.float64) / n
         gradient[:-1] += l2 / n * weights[:-1]
-        return float(loss), gradient.ravel()
+        return loss + l2 / (2 * n) * float(np.sum(weights[:-1] ** 2, dtype=np.float64)), gradient.ravel()
 
-    start: Floats = np.zeros(((width + 1) * count,), np.float64)
-    found = _minimise(objective, start, iterations)
+    first: Floats = np.zeros(((width + 1) * count,), np.float64) if start is None else start.ravel().astype(np.float64)
+    found = _minimise(objective, first, iterations)
     return found.reshape(width + 1, count).astype(np.float32)
 
 
@@ -66,7 +75,7 @@ def fit_temperature(scores: npt.NDArray[np.floating], labels: Integers) -> float
     return float(min(_TEMPERATURES, key=loss))
 
 
-def _minimise(objective: Objective, start: npt.NDArray[np.float64], iterations: int, tolerance: float = 1e-5) -> Floats:
+def _minimise(objective: Objective, start: npt.NDArray[np.float64], iterations: int, tolerance: float = 3e-5) -> Floats:
     place = start
     value, gradient = objective(place)
     steps: deque[tuple[Floats, Floats]] = deque(maxlen=_MEMORY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .._text import is_cjk
 from ..errors import UsageError
@@ -60,6 +61,7 @@ def _matches(text: str, keywords: Sequence[str]) -> int:
     return sum(len(_pattern(word).findall(text)) for word in keywords if word.strip())
 
 
+@lru_cache(maxsize=4096)
 def _pattern(keyword: str) -> re.Pattern[str]:
     plain = r"\s+".join(re.escape(part) for part in keyword.split())
     return re.compile(plain if is_cjk(keyword) else rf"(?<!\w){plain}(?!\w)", re.IGNORECASE)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from ._softmax import fit_softmax, fit_temperature, softmax
 from ._word_features import choose_vocabulary, word_features
 
 __all__ = ["Linear"]
+
+Rows: TypeAlias = npt.NDArray[np.float32]
 
 _HELD_OUT = 0.15
 _FEWEST_TO_CALIBRATE = 40
@@ -53,7 +56,7 @@ class Linear(TrainableClassifier):
     word_weight: float = 0.5
     iterations: int = 200
     seed: int = 0
-    _weights: npt.NDArray[np.float32] | None = field(init=False, default=None)
+    _weights: Rows | None = field(init=False, default=None)
     _labels: list[str] = field(init=False, default_factory=list[str])
     _words: Mapping[str, float] = field(init=False, default_factory=dict[str, float])
     _temperature: float = field(init=False, default=1.0)
@@ -65,8 +68,8 @@ class Linear(TrainableClassifier):
         self._labels = sorted(set(labels))
         numbers = np.array([self._labels.index(label) for label in labels], np.int64)
         features = await self._features(texts)
-        self._temperature = self._calibrated(features, numbers)
-        self._weights = self._fitted(features, numbers)
+        earlier = self._calibrate(features, numbers)
+        self._weights = self._fitted(features, numbers, earlier)
 
     async def predict(self, text: str) -> dict[str, float]:
         """Return a probability per label."""
@@ -99,21 +102,24 @@ class Linear(TrainableClassifier):
         if self.l2 <= 0:
             raise UsageError(f"`Linear` needs a positive `l2`, got {self.l2}")
 
-    async def _features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        parts: list[npt.NDArray[np.float32]] = []
+    async def _features(self, texts: Sequence[str]) -> Rows:
+        parts: list[Rows] = []
         if self.embedder is not None:
             parts.append(await self.embedder.aencode(texts, kind="query"))
         if self.vocabulary:
             parts.append(word_features(texts, self._words) * np.float32(self.word_weight if parts else 1.0))
         return np.hstack(parts)
 
-    def _fitted(self, features: npt.NDArray[np.float32], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        return fit_softmax(features, numbers, len(self._labels), l2=self.l2, iterations=self.iterations)
+    def _fitted(self, features: Rows, numbers: npt.NDArray[np.int64], start: Rows | None = None) -> Rows:
+        return fit_softmax(features, numbers, len(self._labels), l2=self.l2, iterations=self.iterations, start=start)
 
-    def _calibrated(self, features: npt.NDArray[np.float32], numbers: npt.NDArray[np.int64]) -> float:
+    def _calibrate(self, features: Rows, numbers: npt.NDArray[np.int64]) -> Rows | None:
+        """Fit the temperature on a held-out part, and return the weights of the others: the final fit's start."""
         order = np.random.default_rng(self.seed).permutation(len(numbers))
         held_out, kept = np.split(order, [int(_HELD_OUT * len(order))])
+        self._temperature = 1.0
         if len(order) < _FEWEST_TO_CALIBRATE:
-            return 1.0
+            return None
         weights = self._fitted(features[kept], numbers[kept])
-        return fit_temperature(features[held_out] @ weights[:-1] + weights[-1], numbers[held_out])
+        self._temperature = fit_temperature(features[held_out] @ weights[:-1] + weights[-1], numbers[held_out])
+        return weights

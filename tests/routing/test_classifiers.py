@@ -138,6 +138,15 @@ def test_the_fit_is_where_the_gradient_vanishes() -> None:
     assert np.abs(error.sum(axis=0)).max() / 200 < 1e-3
 
 
+def test_the_fit_ends_at_the_same_place_from_wherever_it_starts() -> None:
+    random = np.random.default_rng(3)
+    features, labels = random.standard_normal((80, 5)).astype(np.float32), random.integers(0, 3, 80)
+    start = random.standard_normal((6, 3)).astype(np.float32)
+    near = fit_softmax(features, labels, 3, l2=1.0, iterations=300)
+    far = fit_softmax(features, labels, 3, l2=1.0, iterations=300, start=start)
+    assert softmax(features @ near[:-1] + near[-1]) == pytest.approx(softmax(features @ far[:-1] + far[-1]), abs=2e-3)
+
+
 def test_a_temperature_above_one_cools_scores_that_are_too_sure() -> None:
     random = np.random.default_rng(0)
     labels = random.integers(0, 2, 500)
