@@ -16,9 +16,10 @@ from llmopt.evaluation import (
     ModelJudge,
 )
 from llmopt.pipeline import Pipeline
-from llmopt.prompting import Direct
+from llmopt.prompting import Direct, SelfConsistency
+from llmopt.retrieval import BM25, MultiQuery
 from llmopt.testing import FakeModel, Reply
-from llmopt.types import Answer, Message, Planned, Sample, Usage
+from llmopt.types import Answer, Document, Message, Planned, Sample, Usage
 
 SAMPLES = [
     Sample(
@@ -97,6 +98,30 @@ def test_a_pipeline_is_planned_with_stand_ins_and_says_so() -> None:
     }
     assert any("not known yet" in note for note in plan.notes)
     assert model.requests == judged.requests == []
+
+
+def test_every_call_of_a_pipeline_is_counted() -> None:
+    answering, judged = Priced("It rains."), Priced(reply)
+    documents = [Document(str(n), f"In month {n} it rains.") for n in range(20)]
+    pipeline = Pipeline(
+        model=answering,
+        prompt=SelfConsistency(Direct(), samples=10, early_stop=False),
+        retriever=MultiQuery(BM25(), answering).index(documents),
+        k=2,
+    )
+    questions = [Sample(question=sample.question, reference="It rains.") for sample in SAMPLES]
+    evaluator = Evaluator([ContextRecall(ModelJudge(judged))])
+    plan = evaluator.plan(questions, pipeline=pipeline)
+    assert {item.what: item.usage.calls for item in plan.items} == {
+        "pipeline: wordings": 5,
+        "pipeline: answer": 50,
+        "context_recall: attributed": 5,
+    }
+    report = evaluator.run(questions, pipeline=pipeline)
+    # The wordings come as prose here, and are asked for once more: repairs are not in a plan.
+    assert len(answering.requests) == 50 + 2 * 5
+    assert plan.cost is not None
+    assert report.judging().usage.calls == 5
 
 
 class Planner:
