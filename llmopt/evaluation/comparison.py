@@ -15,7 +15,7 @@ from .table import Table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Comparison", "compare_rows", "comparison_table", "with_holm"]
+__all__ = ["Comparison", "compare_rows", "comparison_table", "gain_text", "with_holm"]
 
 _NAMED = 5
 
@@ -68,7 +68,7 @@ class Comparison:
 
     def __str__(self) -> str:
         """Write it in one line."""
-        line = f"{self.metric}: {_signed(self.difference)}, {_chance(self.adjusted)} over {self.difference.n} samples"
+        line = f"{self.metric}: {gain_text(self.difference)}, {_chance(self.adjusted)} over {self.difference.n} samples"
         return line + (f", {self.left_out} left out" if self.left_out else "")
 
 
@@ -125,7 +125,7 @@ def comparison_table(comparisons: Mapping[str, Comparison], *, caption: str = ""
         [
             name,
             _figure(c.candidate.value),
-            _signed(c.difference),
+            gain_text(c.difference),
             _chance(c.adjusted).removeprefix("p = ").removeprefix("p "),
             f"{c.better}/{c.ties}/{c.worse}",
             str(c.left_out),
@@ -168,7 +168,8 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _signed(estimate: Estimate) -> str:
+def gain_text(estimate: Estimate) -> str:
+    """Return a difference with its sign and its interval."""
     if estimate.value is None:
         return "-"
     if estimate.low is None or estimate.high is None:

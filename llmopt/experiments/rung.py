@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .._stats import Estimate
 from ..evaluation import Comparison, Report
+from ..evaluation.comparison import gain_text
 from ..evaluation.table import Table, shortened
 from ..pipeline import Pipeline
 from .difference import Change
@@ -60,15 +61,6 @@ def rung_table(rungs: Sequence[Rung], target: str, *, caption: str = "", notes: 
     costs = ["s/answer", "$/answer"] if dear else ["s/answer"]
     headings = ["step", "tried", target, "gain [95 % interval]", "p (Holm)", *costs, "verdict", "why"]
     return Table(headings, [_cells(rung, target, dear=dear) for rung in rungs], caption=caption, notes=notes)
-
-
-def gain_text(estimate: Estimate) -> str:
-    """Return a difference with its sign and its interval."""
-    if estimate.value is None:
-        return "-"
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:+.3f}"
-    return f"{estimate.value:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
 
 
 def chance_text(p: float) -> str:

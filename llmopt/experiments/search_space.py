@@ -15,7 +15,7 @@ from ..interfaces import Component
 from ..interfaces.config import described
 from ..pipeline import Pipeline
 from .difference import differences
-from .variation import value_at, varied
+from .variation import has_path, value_at, varied
 
 __all__ = ["Choice", "Drawn", "Workshop", "draw"]
 
@@ -120,7 +120,7 @@ def _news(baseline: Pipeline, path: str, given: Sequence[object]) -> list[object
         raise UsageError(f"the space's values for {path!r} must be a list, got the text {given!r}")
     slot, _, inside = path.partition(".")
     value_at(baseline, slot)
-    known = [] if inside and not _stands(baseline, path) else [value_at(baseline, path)]
+    known = [] if inside and not has_path(baseline, path) else [value_at(baseline, path)]
     before = len(known)
     for value in given:
         if not any(_same(value, each) for each in known):
@@ -132,11 +132,3 @@ def _same(one: object, other: object) -> bool:
     if isinstance(one, Component) and isinstance(other, Component):
         return not differences(one, other)  # retrievers over other documents are others
     return described(one) == described(other)
-
-
-def _stands(baseline: Pipeline, path: str) -> bool:
-    try:
-        value_at(baseline, path)
-    except UsageError:
-        return False
-    return True

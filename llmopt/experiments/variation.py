@@ -11,7 +11,7 @@ from ..interfaces import Component, IndexedRetriever
 from ..pipeline import Pipeline
 from .difference import TOGETHER, Change
 
-__all__ = ["taken_over", "value_at", "varied"]
+__all__ = ["has_path", "taken_over", "value_at", "varied"]
 
 P = TypeVar("P", bound=Component)
 
@@ -43,12 +43,12 @@ async def taken_over(before: Pipeline, after: Pipeline, change: Change) -> Pipel
     Raises:
         UsageError: When the difference cannot be carried out alone.
     """
-    if change.path.rpartition(".")[2] == _DOCUMENTS and not _has(before, change.path):
+    if change.path.rpartition(".")[2] == _DOCUMENTS and not has_path(before, change.path):
         path = change.path.rpartition(".")[0]
         old, new = value_at(before, path), value_at(after, path)
         return await _with(before, path, await _refilled(old, new))
     new = value_at(after, change.path)
-    old = value_at(before, change.path) if _has(before, change.path) else None
+    old = value_at(before, change.path) if has_path(before, change.path) else None
     if "." not in change.path and (old is None) != (new is None):
         return before.but(**{slot: value_at(after, slot) for slot in (change.path, *TOGETHER.get(change.path, ()))})
     return await _with(before, change.path, await _refilled(new, old))
@@ -63,6 +63,15 @@ def value_at(part: object, path: str) -> object:
     for name in path.split("."):
         part = _inside(part, name, path)
     return part
+
+
+def has_path(part: object, path: str) -> bool:
+    """Return whether something stands at the path."""
+    try:
+        value_at(part, path)
+    except UsageError:
+        return False
+    return True
 
 
 async def _with(pipeline: Pipeline, path: str, value: object) -> Pipeline:
@@ -103,14 +112,6 @@ def _parts(part: object) -> Mapping[str, object]:
     if isinstance(part, list | tuple):
         return {str(number): item for number, item in enumerate(cast("Sequence[object]", part))}
     return {}
-
-
-def _has(part: object, path: str) -> bool:
-    try:
-        value_at(part, path)
-    except UsageError:
-        return False
-    return True
 
 
 async def _remade(part: Component, name: str, value: object, path: str) -> Component:

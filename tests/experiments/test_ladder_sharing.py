@@ -25,7 +25,7 @@ from llmopt import (
     Sample,
 )
 from llmopt._fences import read_fences
-from llmopt.evaluation.function_metric import metric
+from llmopt.evaluation import Report, Row, Run, Spent, metric
 from llmopt.experiments import Ladder
 from llmopt.interfaces import Reranker
 from llmopt.prompting import Direct, Grounded
@@ -216,3 +216,10 @@ def test_a_ladder_that_was_killed_asks_again_only_for_what_was_under_way(tmp_pat
     asked = (tmp_path / "calls.txt").read_text().splitlines()
     assert len(set(asked)) == 90
     assert len(asked) <= 90 + 4
+
+
+def test_a_run_that_was_cheaper_than_it_costs_came_from_a_cache_also_where_requests_are_not_kept() -> None:
+    spared, full = (Run(Spent(0.1, cost=0.02, paid=paid)) for paid in (0.0, 0.02))
+    rows = [Row(Sample(question="?", id=str(n)), run=run) for n, run in enumerate((spared, full, full))]
+    assert [row.cached for row in rows] == [True, False, False]
+    assert Report(rows, ()).latency().mean.n == 2
