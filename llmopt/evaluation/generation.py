@@ -98,7 +98,7 @@ class SampleGenerator(Component):
         Raises:
             CorpusError: When there is no text, or two documents have one id.
             UsageError: When a number or a kind makes no sense.
-            LlmoptError: When every single draft failed: the first one's error.
+            LlmoptError: When every one of the first `count` drafts failed: the first one's error.
         """
         return run_sync(self.agenerate, documents, count, seed=seed, progress=progress)
 
@@ -117,10 +117,10 @@ class SampleGenerator(Component):
                 outcomes = await drafting.outcomes(batch, kept)
                 good = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
                 at, kept = at + len(batch), kept + good
+                if len(drafting.errors) == at:
+                    raise drafting.errors[0]
                 dropped += [outcome for outcome in outcomes if isinstance(outcome, Dropped)]
                 bar.advance(len(good))
-        if drafting.errors and len(drafting.errors) == at:
-            raise drafting.errors[0]
         return GeneratedSamples(tuple(kept), tuple(dropped), Spent.of(recorder.frozen()))
 
     def plan(self, documents: Sequence[Document], count: int = 50, *, seed: int = 0) -> Plan:

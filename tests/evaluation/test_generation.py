@@ -272,8 +272,10 @@ def test_requests_that_fail_drop_their_draft_and_nothing_else() -> None:
 
 
 def test_when_everything_fails_the_first_error_is_raised() -> None:
+    model = FakeModel(CredentialsError("no key"))
     with pytest.raises(CredentialsError, match="no key"):
-        generator(FakeModel(CredentialsError("no key"))).generate(PEOPLE, 4)
+        generator(model).generate(PEOPLE, 4)
+    assert len(model.requests) == 4
 
 
 def test_a_judge_without_a_verdict_is_a_failure_not_a_guess() -> None:
