@@ -207,7 +207,7 @@ class Ladder:
         return rung
 
     def _verdict(self, rung: Rung, compared: Comparison, stood: Report) -> Verdict:
-        if _answers(rung.report) == _answers(stood):
+        if _answers(rung.report) == _answers(stood) and not all(row.run and row.run.failure for row in stood):
             return Verdict("drop", "no effect: every answer and its contexts are as before")
         return decide(
             compared,
@@ -255,5 +255,6 @@ def _single(changes: Sequence[Change], name: str) -> Change:
     return changes[0]
 
 
-def _answers(report: Report) -> list[tuple[str, Sequence[str], bool]]:
-    return [(row.sample.answer, row.sample.contexts, bool(row.run and row.run.failure)) for row in report.rows]
+def _answers(report: Report) -> list[tuple[object, ...]]:
+    samples = [(row.sample, row.run.failure if row.run else "") for row in report]
+    return [(sample.answer, sample.contexts, sample.context_ids, bool(failure)) for sample, failure in samples]

@@ -138,6 +138,14 @@ def test_a_metric_that_is_undefined_everywhere_is_said_so_at_the_baseline() -> N
     assert "no sample has a figure of faithfulness" in str(climb)
 
 
+def test_a_ladder_on_which_every_answer_fails_says_so() -> None:
+    base = BASE.but(model=FakeModel(ModelUnavailableError("down")))
+    climb = Ladder(base, SAMPLES[:20], EVALUATOR, "exact_match", held_out=0.0)
+    assert "down" in climb.begin().verdict.reason
+    rung = climb.step("still down", model=FakeModel(ModelUnavailableError("down still")))
+    assert (rung.verdict.decision, "no sample has a figure" in rung.verdict.reason) == ("undecided", True)
+
+
 def test_a_change_that_touches_no_answer_is_dropped_whatever_the_scores_say() -> None:
     rung = ladder().step("never used", notes="", margin=0.5)
     assert rung.verdict.decision == "drop"
