@@ -251,13 +251,13 @@ def fit_many(count: int) -> None:
     documents = [Document(name, name) for name in names]
     for learning in (Contrast(), Ridge(), Rotation()):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         adapter = Adapter(Numbered(*units), learning).fit(names, [[name] for name in names], documents)
-        seconds = time.perf_counter() - started
+        seconds, busy = time.perf_counter() - started, time.process_time() - worked
         more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         data = (units[0].nbytes + units[1].nbytes) / 1e6
-        print(f"{type(learning).__name__:9} {count:,} pairs: {seconds:.1f} s, {more:.0f} MB above the {data:.0f} MB of "
-              f"data\n{adapter.report}")  # fmt: skip
+        print(f"{type(learning).__name__:9} {count:,} pairs: {seconds:.1f} s ({busy:.1f} s of processor time), "
+              f"{more:.0f} MB above the {data:.0f} MB of data\n{adapter.report}", flush=True)  # fmt: skip
 
 
 def reached(tables: Mapping[str, Table]) -> bool:
