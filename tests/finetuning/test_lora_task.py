@@ -114,7 +114,7 @@ def base(make_base: Callable[[Path, Sequence[str]], str], tmp_path_factory: pyte
 def climb(base: str, tmp_path_factory: pytest.TempPathFactory) -> Ladder:
     """The ladder with its one step: the same pipeline, tuned by LoRA."""
     job = LoRAFineTune(
-        base, folder=str(tmp_path_factory.mktemp("jobs")), rank=16, epochs=8, learning_rate=3e-3, batch_size=16,
+        base, folder=str(tmp_path_factory.mktemp("jobs")), rank=16, epochs=6, learning_rate=3e-3, batch_size=16,
         device="cpu", progress=False,
     )  # fmt: skip
     untuned = Pipeline(model=LocalChat(base, device="cpu"), prompt=Direct(options=Options(max_tokens=32)), tuning=job)
@@ -145,7 +145,7 @@ def test_a_format_is_learnt_and_the_ladder_keeps_it(climb: Ladder) -> None:
 def test_the_records_say_what_was_asked_for_and_not_only_look_right(climb: Ladder) -> None:
     found = climb.rungs[1].score("exact_match")
     assert found.value is not None
-    assert found.value > 0.6
+    assert found.value > 0.5
 
 
 def test_what_was_not_in_the_data_stays_unknown(climb: Ladder) -> None:
