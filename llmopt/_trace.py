@@ -49,6 +49,8 @@ class Recorder:
         self.output = completion
         if not any(child.name == self.name for child in self.children):
             self.spend(completion.usage, completion.cost, cached=completion.cached)
+            if completion.notes:
+                self.notes["notes"] = "; ".join(completion.notes)
 
     @property
     def usage(self) -> Usage:
@@ -71,6 +73,9 @@ class Recorder:
         token = _current.set(self)
         try:
             yield
+        except BaseException as error:
+            self.error = f"{type(error).__name__}: {error}"
+            raise
         finally:
             self.seconds = time.perf_counter() - self.started
             _current.reset(token)

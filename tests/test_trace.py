@@ -95,3 +95,18 @@ def test_the_tree_reads_as_text() -> None:
     assert "route='sales'" in text
     assert "  model  FakeModel" in text
     assert "10+2 tokens  $0.500000" in text
+
+
+def test_what_was_done_on_the_way_to_a_reply_is_said_once_at_the_innermost_step() -> None:
+    model = FakeModel(Completion("ok", notes=("dropped temperature",)))
+    with record("run", "test") as recorder:
+        Wrapper(model).complete("a")
+    assert [each.notes for each in recorder.frozen().walk() if each.notes] == [{"notes": "dropped temperature"}]
+
+
+def test_an_error_in_a_resumed_step_is_in_its_record() -> None:
+    with record("run", "test") as recorder:
+        pass
+    with pytest.raises(ZeroDivisionError), recorder.resumed():
+        raise ZeroDivisionError("oops")
+    assert recorder.frozen().error == "ZeroDivisionError: oops"
