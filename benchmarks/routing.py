@@ -18,20 +18,20 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from retrieval import DATA, Recorded, lines_of
 
 from llmopt._stats import share
 from llmopt._text import words
 from llmopt.interfaces import Classifier, Embedder, TrainableClassifier
 from llmopt.models import OnnxEmbedder
 from llmopt.routing import Keyword, Linear, Nearest
-from llmopt.types import Matrix, TextKind
+from llmopt.types import Matrix
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
 SETS = ("banking77", "insurance-tickets")
 FAR, LEFT_OUT, PASSING, HELD_OUT = 300, 10, 0.95, 1500
 TARGET, MOST_MILLISECONDS = 0.93, 1.0
@@ -50,24 +50,12 @@ class Labelled:
 
 
 def labelled(name: str, split: str) -> Labelled:
-    rows = [json.loads(line) for line in (DATA / name / f"{split}.jsonl").open(encoding="utf-8")]
+    rows = lines_of(DATA / name / f"{split}.jsonl")
     return Labelled([row["text"] for row in rows], [row["label"] for row in rows])
 
 
 def far_questions() -> list[str]:
-    rows = [json.loads(line) for line in (DATA / "xquad-en" / "queries.jsonl").open(encoding="utf-8")]
-    return [row["text"] for row in rows][:FAR]
-
-
-@dataclass(repr=False, eq=False)
-class Recorded(Embedder):
-    """Vectors of known texts."""
-
-    rows: Mapping[str, Matrix] = field(repr=False)
-
-    def embed(self, texts: Sequence[str], kind: TextKind) -> Matrix:
-        """Look them up."""
-        return np.array([self.rows[text] for text in texts], np.float32)
+    return [row["text"] for row in lines_of(DATA / "xquad-en" / "queries.jsonl")][:FAR]
 
 
 def recorded(name: str, texts: Sequence[str], model: str, cache: Path) -> Recorded:
