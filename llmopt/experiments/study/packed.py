@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -19,7 +20,7 @@ from ...types import Sample, Score, ToolCall
 from ..diagnosis import Finding
 from .base91 import base91
 from .content import StudyContent
-from .texts import Known, SharedTexts, marked, without_nonces
+from .texts import Marks, SharedTexts, marked, without_nonces
 
 __all__ = ["Block", "blocks_of"]
 
@@ -27,7 +28,10 @@ _SAMPLES, _TEXTS = 400, 500  # per block: what opens in a few milliseconds
 _LEVEL = 9
 _DIGITS = 4
 
+_SIMPLE = frozenset({str, int, bool, type(None)})
+
 T = TypeVar("T")
+_written = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,15 @@ class Block:
 def blocks_of(study: StudyContent) -> list[Block]:
     """Return the samples of all variants, packed."""
     with ThreadPoolExecutor(4) as threads:  # the compressor releases the lock
-        packing = [threads.submit(_block, name, _dumped(content)) for name, content in _Packer(study).parts()]
+        packing = [threads.submit(_block, name, text) for name, text in _Packer(study).parts()]
         return [each.result() for each in packing]
 
 
-def _block(name: str, data: bytes) -> Block:
+def _block(name: str, text: str) -> Block:
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which models do emit, has no UTF-8 form
+        data = json.dumps(json.loads(text)).encode()
     packed = gzip.compress(data, _LEVEL, mtime=0)
     return Block(name, base91(packed), len(packed))
 
@@ -66,15 +74,15 @@ class _Packer:
         self.findings = {f.sample.id: f for f in study.diagnosis.findings} if study.diagnosis is not None else {}
         self.texts = SharedTexts()
 
-    def parts(self) -> Iterator[tuple[str, object]]:
-        """Yield names and contents; the texts come last, when all are known."""
-        yield "index", self._index()
+    def parts(self) -> Iterator[tuple[str, str]]:
+        """Yield names and JSON; the texts come last, when all are known."""
+        yield "index", _written(self._index())
         for number, ids in enumerate(_cut(self.ids, _SAMPLES)):
-            yield f"answers-{number}", [self._answers(id) for id in ids]
+            yield f"answers-{number}", _written([self._answers(id) for id in ids])
             # Field by field: like stands by like, which compresses better.
-            yield f"details-{number}", list(zip(*(self._details(id) for id in ids), strict=True))
+            yield f"details-{number}", _listed(map(_listed, zip(*map(self._details, ids), strict=True)))
         for number, texts in enumerate(_cut(list(self.texts.numbers), _TEXTS)):
-            yield f"texts-{number}", texts
+            yield f"texts-{number}", _written(texts)
 
     def _index(self) -> Mapping[str, object]:
         samples = [self._sample(id) for id in self.ids]
@@ -119,16 +127,17 @@ class _Packer:
                 found.append(answer)
         return found
 
-    def _details(self, id: str) -> list[object]:
+    def _details(self, id: str) -> list[str]:
+        """Return the fields of a sample as JSON: texts, unlike lists, cost the garbage collector nothing."""
         sample = self._sample(id)
         about = [sample.gold, sample.group, sample.answerable, _plain(sample.metadata)]
         finding = self.findings.get(id)
-        rows: list[Sequence[object]] = [
-            self._row(found[id]) if id in found else [None] * (5 + len(self.metrics)) for found in self.rows
-        ]
-        return [about, None if finding is None else _found(finding), *zip(*rows, strict=True)]
+        absent = [None] * (5 + len(self.metrics))
+        rows = [self._row(found[id]) if id in found else absent for found in self.rows]
+        fields = [about, None if finding is None else _found(finding), *zip(*rows, strict=True)]
+        return list(map(_written, fields))
 
-    def _row(self, row: Row) -> list[object]:
+    def _row(self, row: Row) -> Sequence[object]:
         number = self.texts.number
         return [
             [number(text) for text in row.sample.contexts],
@@ -150,18 +159,18 @@ class _Packer:
 
     def _calls(self, row: Row) -> list[object]:
         """Return the requests and the nonces of their prompts; a message that came before needs no marks."""
-        known, shared = Known.of(row, self.metrics), self.texts.shared
+        marks, shared = Marks.of(row, self.metrics), self.texts.shared
         contents = dict.fromkeys(message.content for call in row.calls for message in call.messages)
         fresh = [content for content in contents if not self.texts.has_template(content)]
-        templates, nonces = without_nonces(marked(fresh, known.in_prompts()))
+        templates, nonces = without_nonces(marked(fresh, marks.in_prompts))
         template_of = dict(zip(fresh, templates, strict=True))
         prompts = {content: shared(template_of.get(content, content)) for content in contents}
-        replies = map(shared, marked([call.reply for call in row.calls], known.in_replies()))
+        replies = map(shared, marked([call.reply for call in row.calls], marks.in_replies))
         calls = [
             [
                 call.purpose,
                 call.component,
-                [[m.role, prompts[m.content], *map(_written, m.tool_calls)] for m in call.messages],
+                [[m.role, prompts[m.content], *map(_tool, m.tool_calls)] for m in call.messages],
                 reply,
                 call.cached,
                 call.error,
@@ -171,12 +180,14 @@ class _Packer:
         return [calls, nonces]
 
 
-def _written(tool: ToolCall) -> str:
+def _tool(tool: ToolCall) -> str:
     return f"{tool.name}({tool.arguments})"
 
 
 def _plain(mapping: Mapping[str, object]) -> object:
-    simple = all(type(value) in {str, int, bool} or value is None for value in mapping.values())
+    """Return what JSON can hold; what is not simple, NaN and the infinities take the long way."""
+    values = mapping.values()
+    simple = all(type(v) in _SIMPLE or (isinstance(v, float) and math.isfinite(v)) for v in values)
     return mapping if simple else to_plain(mapping, "it", lenient=True)
 
 
@@ -204,12 +215,9 @@ def _found(finding: Finding) -> list[object]:
     ]
 
 
+def _listed(items: Iterable[str]) -> str:
+    return f"[{','.join(items)}]"
+
+
 def _cut(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def _dumped(value: object) -> bytes:
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # half a surrogate pair, which models do emit, has no UTF-8 form
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()

@@ -163,7 +163,9 @@ class Study(StudyContent):
 
 def _check(metrics: Mapping[str, Sequence[str]], target: str) -> None:
     if not metrics:
-        raise UsageError("a study needs something that was evaluated: give a begun ladder's rungs, or reports")
+        raise UsageError(
+            "a study needs something that was evaluated: give the rungs of a ladder that was begun, or reports"
+        )
     for name, measured in metrics.items():
         if target not in measured:
             raise UsageError(f"{name!r} was not measured by {target!r}; it has {', '.join(measured) or 'no metrics'}")

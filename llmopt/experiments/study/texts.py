@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ...evaluation import Row
 
-__all__ = ["Known", "SharedTexts", "marked", "without_nonces"]
+__all__ = ["Marks", "SharedTexts", "marked", "without_nonces"]
 
 _WORTH_SHARING = 24  # characters; shorter texts cost no more where they stand
 _WORTH_A_MARK = 12
@@ -42,41 +42,34 @@ class SharedTexts:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """The texts of a row that its prompts and replies may repeat.
+class Marks:
+    """Marks for the texts of a row, by text.
+
+    They are numbered: contexts, answer, reference, question, then each verdict's statement and reason.
 
     Attributes:
-        texts: In the order in which the page numbers them.
-        contexts: How many of them, the first ones, are contexts.
+        in_prompts: For all but the reasons.
+        in_replies: For all but the contexts.
     """
 
-    texts: Sequence[str]
-    contexts: int
+    in_prompts: Mapping[str, str]
+    in_replies: Mapping[str, str]
 
     @classmethod
-    def of(cls, row: Row, metrics: Sequence[str]) -> Known:
-        """Return the contexts, the answer, the reference, the question, and each statement with its reason."""
+    def of(cls, row: Row, metrics: Sequence[str]) -> Marks:
+        """Return the marks of what the prompts and replies of a row may repeat."""
         sample = row.sample
-        found = [*sample.contexts, sample.answer, sample.reference or "", sample.question]
-        for metric in metrics:
-            if score := row.scores.get(metric):
-                for verdict in score.verdicts:
-                    found += (verdict.statement, verdict.reason)
-        return cls(found, len(sample.contexts))
+        judged = [v for metric in metrics if (score := row.scores.get(metric)) for v in score.verdicts]
+        contexts, own = sample.contexts, (sample.answer, sample.reference or "", sample.question)
+        first = len(contexts) + len(own)
+        both = [*enumerate(own, len(contexts)), *((first + 2 * n, v.statement) for n, v in enumerate(judged))]
+        reasons = [(first + 2 * n + 1, v.reason) for n, v in enumerate(judged)]
+        return cls(_marks([*enumerate(contexts), *both]), _marks([*both, *reasons]))
 
-    def in_prompts(self) -> dict[str, str]:
-        """Return the marks of what prompts may hold: all but the reasons."""
-        last = self.contexts + 3
-        return self._marks([*range(last), *range(last, len(self.texts), 2)])
 
-    def in_replies(self) -> dict[str, str]:
-        """Return the marks of what replies may hold: all but the contexts."""
-        return self._marks(range(self.contexts, len(self.texts)))
-
-    def _marks(self, numbers: Sequence[int]) -> dict[str, str]:
-        """Return a mark for each text that is long enough; the first number of equal ones."""
-        worth = ((n, text) for n in reversed(numbers) if len(text := self.texts[n]) >= _WORTH_A_MARK)
-        return {text: f"{_MARK}{n};" for n, text in worth if _MARK not in text}
+def _marks(numbered: Sequence[tuple[int, str]]) -> dict[str, str]:
+    """Return a mark for each text that is worth one; of equal texts the first one's."""
+    return {text: f"{_MARK}{n};" for n, text in reversed(numbered) if len(text) >= _WORTH_A_MARK and _MARK not in text}
 
 
 def marked(texts: Sequence[str], marks: Mapping[str, str]) -> list[str]:
@@ -88,8 +81,7 @@ def marked(texts: Sequence[str], marks: Mapping[str, str]) -> list[str]:
     if not texts:
         return []
     whole = _BETWEEN.join(text.replace(_MARK, f"{_MARK};") if _MARK in text else text for text in texts)
-    lines = whole.split("\n")
-    whole = "\n".join([marks.get(line, line) for line in lines])
+    whole = "\n".join([marks.get(line, line) for line in whole.split("\n")])
     for text, mark in marks.items():
         if text[:_HEAD] in whole:
             whole = whole.replace(text, mark)

@@ -24,7 +24,7 @@ from llmopt.experiments.study.figures.scale import Scale
 from llmopt.experiments.study.figures.trade_off import Trade, unbeaten
 from llmopt.experiments.study.markup import Markup, element, shown, wrapped
 from llmopt.experiments.study.packed import blocks_of
-from llmopt.experiments.study.texts import Known, marked, without_nonces
+from llmopt.experiments.study.texts import Marks, marked, without_nonces
 from llmopt.types import Message, Usage, Verdict
 
 HOSTILE = "</script><script>alert(1)</script>\x00\ud800\u202e<img src=x onerror=alert(2)>&amp;猫"
@@ -129,7 +129,7 @@ def test_base91_brings_the_bytes_back(data: bytes) -> None:
     st.lists(st.text("ab \n\x01", min_size=12), max_size=3),
 )
 def test_templates_give_the_texts_back(texts: list[str], known: list[str]) -> None:
-    marks = Known([*known, "", "", ""], len(known)).in_prompts()
+    marks = Marks.of(Row(Sample(question="", contexts=known)), ()).in_prompts
     texts = [*texts, *(f"before {text} after\n{text}" for text in known)]
     templates, nonces = without_nonces(marked(texts, marks))
 
@@ -145,7 +145,7 @@ def test_prompts_that_differ_in_their_sample_alone_become_one_template() -> None
         row = Row(Sample(question=question, id="s", contexts=(context,)))
         shown_ = fence_all([Fenced("context 1", context)])
         fresh = [f"# Contexts\n{shown_}\n# Question\n{question}"]
-        return without_nonces(marked(fresh, Known.of(row, ()).in_prompts()))[0]
+        return without_nonces(marked(fresh, Marks.of(row, ()).in_prompts))[0]
 
     first = prompt("Cats sleep most of the day.", "What do cats do all day?")
     assert first == prompt("Dogs bark\nat the moon, often.", "What do the dogs do at night?")
