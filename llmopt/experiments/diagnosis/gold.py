@@ -72,14 +72,15 @@ def _evidence(text: str, gold: Sequence[str], corpus: Corpus, max_tokens: int) -
     holders = sorted(corpus.holding(text, gold), key=lambda each: len(each.text))
     wholes = [whole for id in gold if (whole := corpus.whole(id)) is not None]
     named = next((whole for whole in wholes if plain(text) in plain(whole.text)), None)
-    shown = _fitting(holders[0], text, max_tokens) if holders else _fitting(named, text, max_tokens)
-    document = shown or Document(gold[0] if gold else "evidence", text)
-    parts = bool(holders) or any(corpus.passages(id) for id in gold) if gold else bool(holders)
+    holder = holders[0] if holders else named
+    document = Document(gold[0] if gold else "evidence", text) if holder is None else _fitting(holder, text, max_tokens)
+    nowhere = holder is None and bool(wholes)  # the gold documents are there, and say something else
+    parts = bool(holders) or any(corpus.passages(id) for id in gold)
     return Needed(
         document,
         plain(text),
         document.source,
-        known=parts if corpus.indexed else None,
+        known=parts and not nowhere if corpus.indexed else None,
         whole=bool(holders),
     )
 
@@ -87,8 +88,6 @@ def _evidence(text: str, gold: Sequence[str], corpus: Corpus, max_tokens: int) -
 def _by_words(sample: Sample, corpus: Corpus, max_tokens: int) -> list[Needed]:
     wanted = frozenset(content_stems(sample.reference or sample.question))
     found = [_candidate(piece, id, corpus, wanted) for id in sample.gold for piece in _pieces(id, corpus)]
-    if not found:
-        return [Needed(Document(id, ""), "\0", id, known=False) for id in sample.gold] if corpus.indexed else []
     asked = frozenset(content_stems(sample.question))
     chosen: list[Needed] = []
     left, room = set(wanted), max_tokens
@@ -100,7 +99,10 @@ def _by_words(sample: Sample, corpus: Corpus, max_tokens: int) -> list[Needed]:
         chosen.append(best if size <= room else replace(best, document=_fitting(best.document, "", room)))
         left, room = left - best.words, room - size
         found.remove(best)
-    return _told_apart(chosen, corpus)
+    lacking = [id for id in sample.gold if not corpus.passages(id) and corpus.whole(id) is None]
+    unread = len(left) >= _WORTH_ADDING * len(wanted) and bool(corpus.indexed)
+    missing = [Needed(Document(id, ""), "\0", id, known=False) for id in lacking if unread]
+    return [*_told_apart(chosen, corpus), *missing]
 
 
 def _candidate(piece: Document, id: str, corpus: Corpus, wanted: frozenset[str]) -> Needed:
@@ -144,10 +146,8 @@ def _joined(piece: Needed, apart: Sequence[Needed], corpus: Corpus) -> Document:
     return Document(piece.source, whole.text[start:end], whole.metadata)
 
 
-def _fitting(document: Document | None, text: str, max_tokens: int) -> Document:
+def _fitting(document: Document, text: str, max_tokens: int) -> Document:
     """Return the document, or as much of it around the text as the budget allows."""
-    if document is None:
-        return Document("evidence", text)
     size = estimate_tokens(document.text)
     if size <= max_tokens:
         return document

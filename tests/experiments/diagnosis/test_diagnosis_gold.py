@@ -114,3 +114,17 @@ def test_a_passage_with_the_reference_s_words_stands_in_for_an_unnamed_one() -> 
     assert [each.document for each in found.of(sample, 100)] == [SECOND]
     assert found.of(Sample(question="What is gravity?", reference="A force of masses."), 100) == []
     assert found.of(Sample(question="What is gravity?"), 100) == []
+
+
+def test_a_gold_document_that_is_lacking_counts_where_the_others_do_not_hold_the_reference() -> None:
+    alone = needed_of(asked(gold=("pets", "zoo"), reference="at the moon"), INDEXED, 100)
+    assert [each.known for each in alone] == [True]
+    both = needed_of(asked(gold=("pets", "zoo"), reference="at the moon the lions roar"), INDEXED, 100)
+    assert [each.known for each in both] == [True, False]
+    assert locate(both, [SECOND], hits(SECOND)).place == "missing from corpus"
+
+
+def test_evidence_that_stands_nowhere_in_its_document_is_missing_not_cut() -> None:
+    (needed,) = needed_of(asked("Lions roar at noon."), INDEXED, 100)
+    assert locate([needed], [FIRST], hits(FIRST)).place == "missing from corpus"
+    assert needed.document.text == "Lions roar at noon."
