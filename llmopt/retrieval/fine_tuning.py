@@ -62,8 +62,8 @@ class FineTuning(Component, Generic[E]):
 
     The loss is InfoNCE with in-batch and mined negatives. First a trial learns without a fifth of the
     queries (no document of theirs has a query that it learns from) and without some queries on documents
-    that others are about; both are ranked before and after. If the trial wins on one of the two beyond the
-    error bar, and on unseen documents does not lose beyond it, the model is trained once more on all queries
+    that others are about; both are ranked before and after. If the trial does unseen documents no harm on
+    average and wins on one of the two beyond the error bar, the model is trained once more on all queries
     and written to `folder`, a plain sentence-transformers folder. Else `tuned` is the embedder as it was.
 
     Documents get other vectors: index them again with `tuned`. An `Adapter` learns in seconds, leaves an
@@ -232,7 +232,7 @@ def _refused(pairs: Pairs) -> AdapterReport:
 
 def _judged(pairs: Pairs, unseen: HeldOut | None, seen: HeldOut | None, *, must_generalise: bool) -> AdapterReport:
     generalises, remembers = _wins(unseen), _wins(seen)
-    harms = unseen is not None and unseen.gain.high is not None and unseen.gain.high < 0
+    harms = unseen is not None and unseen.gain.value is not None and unseen.gain.value < 0
     kept = not harms and (generalises or (remembers and not must_generalise))
     if harms:
         reason = "it harms queries on unseen documents"
