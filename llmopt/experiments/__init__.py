@@ -18,8 +18,7 @@ from .improve import achoose_shots, aimprove_instructions, choose_shots, improve
 from .ladder import Ladder, Rung
 from .loop import climb_steps, follow_suggestions
 from .race import Entrant, Race, RaceResult
-from .search import Search
-from .search_result import Part, SearchResult, Trial
+from .search import Part, Search, SearchResult, Trial
 from .study import Study
 from .tuned import afine_tune_step, fine_tune_step, refuse_leaks
 from .verdict import Limits, Verdict

@@ -7,14 +7,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ..errors import UsageError
-from ..evaluation import Comparison, Report
-from ..models import Budget
-from ..pipeline import Pipeline
-from ..types import Sample
-from .bench import Bench
-from .search_space import Choice, Workshop
-from .verdict import loss_of
+from ...errors import UsageError
+from ...evaluation import Comparison, Report
+from ...models import Budget
+from ...pipeline import Pipeline
+from ...types import Sample
+from ..bench import Bench
+from ..verdict import loss_of
+from .space import Choice, Workshop
 
 __all__ = ["Course", "OutOfBudgetError", "Purse", "Runner", "race", "shuffled"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .._stats import Estimate
-from ..evaluation import Comparison
-from ..evaluation.table import Table
-from ..pipeline import Pipeline
-from .rung import Rung, chance_text, gain_text
+from ..._stats import Estimate
+from ...evaluation import Comparison
+from ...evaluation.table import Table
+from ...pipeline import Pipeline
+from ..rung import Rung, chance_text, gain_text
 
 __all__ = ["Part", "SearchResult", "Trial"]
 

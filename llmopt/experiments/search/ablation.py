@@ -6,15 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import LlmoptError
-from ..evaluation import Comparison
-from .difference import Change
-from .rung import Rung, gain_text
-from .search_course import Course, OutOfBudgetError, Runner
-from .search_result import Part
-from .search_space import Choice, Workshop
-from .variation import value_at
-from .verdict import Verdict
+from ...errors import LlmoptError
+from ...evaluation import Comparison
+from ..difference import Change
+from ..rung import Rung, gain_text
+from ..variation import value_at
+from ..verdict import Verdict
+from .course import Course, OutOfBudgetError, Runner
+from .result import Part
+from .space import Choice, Workshop
 
 __all__ = ["Ablated", "ablated", "way"]
 

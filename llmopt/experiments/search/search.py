@@ -6,21 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 
-from .._stats import Estimate
-from .._sync import run_sync
-from ..errors import UsageError
-from ..evaluation import Comparison, Evaluator
-from ..models import Budget
-from ..pipeline import Pipeline
-from ..types import Sample
-from .bench import Bench
-from .holding_out import Parts, hold_out
-from .rung import Rung
-from .search_ablation import Ablated, ablated, way
-from .search_course import Course, OutOfBudgetError, Purse, Runner, race, shuffled
-from .search_result import SearchResult, Trial
-from .search_space import Drawn, Workshop, draw
-from .verdict import Verdict, loss_of
+from ..._stats import Estimate
+from ..._sync import run_sync
+from ...errors import UsageError
+from ...evaluation import Comparison, Evaluator
+from ...models import Budget
+from ...pipeline import Pipeline
+from ...types import Sample
+from ..bench import Bench
+from ..holding_out import Parts, hold_out
+from ..rung import Rung
+from ..verdict import Verdict, loss_of
+from .ablation import Ablated, ablated, way
+from .course import Course, OutOfBudgetError, Purse, Runner, race, shuffled
+from .result import SearchResult, Trial
+from .space import Drawn, Workshop, draw
 
 __all__ = ["Search"]
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..errors import UsageError
-from ..evaluation.table import shortened
-from ..interfaces import Component
-from ..interfaces.config import described
-from ..pipeline import Pipeline
-from .difference import differences
-from .variation import has_path, value_at, varied
+from ...errors import UsageError
+from ...evaluation.table import shortened
+from ...interfaces import Component
+from ...interfaces.config import described
+from ...pipeline import Pipeline
+from ..difference import differences
+from ..variation import has_path, value_at, varied
 
 __all__ = ["Choice", "Drawn", "Workshop", "draw"]
 
