@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -31,20 +30,21 @@ def write_page(path: Path, study: StudyContent) -> None:
     """
     style, script = _asset("page.css"), "".join(_asset(name) for name in _SCRIPTS)
     sections = {
-        "The climb" if study.decided else "The variants": climb_section(study),
-        "Where it fails": map_section(study.diagnosis),
-        "What to try next": next_section(study.diagnosis),
-        "Quality and cost": cost_section(study),
-        "Metrics": metrics_section(study),
-        "Categories": categories_section(study),
+        ("climb", "The climb" if study.decided else "The variants"): climb_section(study),
+        ("map", "Where it fails"): map_section(study.diagnosis),
+        ("next", "What to try next"): next_section(study.diagnosis),
+        ("cost", "Quality and cost"): cost_section(study),
+        ("metrics", "Metrics"): metrics_section(study),
+        ("categories", "Categories"): categories_section(study),
     }
+    links = [*(place for place, content in sections.items() if content), ("samples", "Samples")]
     filled = {
         "policy": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'",
         "title": element("title", {}, study.title),
         "style": style,
         "heading": element("h1", {}, study.title),
         "lead": element("p", {"class": "lead"}, lead(study)),
-        "links": _links([name for name, content in sections.items() if content]),
+        "links": element("ul", {}, *(_link(id, name) for id, name in links)),
         "sections": "\n".join(sections.values()),
         "version": __version__,
         "blocks": "\n".join(map(_written, blocks_of(study))),
@@ -62,11 +62,8 @@ def _filled(template: str, parts: dict[str, str]) -> str:
     return "".join(found)
 
 
-def _links(names: Sequence[str]) -> Markup:
-    ids = {"The climb": "climb", "The variants": "climb", "Where it fails": "map", "What to try next": "next",
-           "Quality and cost": "cost", "Metrics": "metrics", "Categories": "categories"}  # fmt: skip
-    links = [element("li", {}, element("a", {"href": f"#{ids[name]}"}, name)) for name in names]
-    return element("ul", {}, *links, element("li", {}, element("a", {"href": "#samples"}, "Samples")))
+def _link(id: str, name: str) -> Markup:
+    return element("li", {}, element("a", {"href": f"#{id}"}, name))
 
 
 def _written(block: Block) -> Markup:

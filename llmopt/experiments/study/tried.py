@@ -16,8 +16,6 @@ from .wording import chance, dollars, figure, interval, seconds, signed
 
 __all__ = ["climb_section", "cost_section"]
 
-_FIGURES = ("gain [95 %]", "p", "better / equal / worse", "per answer", "1,000 answers")
-
 
 def climb_section(study: StudyContent) -> Markup:
     """Return the ladder as a picture and as a table."""
@@ -37,21 +35,22 @@ def climb_section(study: StudyContent) -> Markup:
 
 def _variants_table(study: StudyContent) -> Markup:
     variants = study.variants
-    gain, p, counts, answer, thousand = (Column(name, number=True) for name in _FIGURES)
-    cells: dict[Column, Sequence[str]] = {
-        Column("step" if study.decided else "variant"): list(map(_named, range(len(variants)), variants)),
-        Column(study.target, number=True): [_with_interval(study, variant) for variant in variants],
-        gain: ["" if v.comparison is None else signed(v.comparison.difference) for v in variants],
-        p: ["" if v.comparison is None else chance(v.comparison.adjusted) for v in variants],
-        counts: list(map(_counts, variants)),
-        answer: [seconds(variant.seconds) for variant in variants],
-        thousand: [dollars(variant.dollars) for variant in variants],
-        Column("decision"): list(map(_decision, variants)),
-    }
-    columns = [column for column, drawn in cells.items() if any(cell not in {"", "–"} for cell in drawn)]
-    rows = list(zip(*(cells[column] for column in columns), strict=True))
+    gains = ["" if v.comparison is None else signed(v.comparison.difference) for v in variants]
+    chances = ["" if v.comparison is None else chance(v.comparison.adjusted) for v in variants]
+    cells: list[tuple[Column, Sequence[str]]] = [
+        (Column("step" if study.decided else "variant"), list(map(_named, range(len(variants)), variants))),
+        (Column(study.target, number=True), [_with_interval(study, variant) for variant in variants]),
+        (Column("gain [95 %]", number=True), gains),
+        (Column("p", number=True), chances),
+        (Column("better / equal / worse", number=True), list(map(_counts, variants))),
+        (Column("per answer", number=True), [seconds(variant.seconds) for variant in variants]),
+        (Column("1,000 answers", number=True), [dollars(variant.dollars) for variant in variants]),
+        (Column("decision"), list(map(_decision, variants))),
+    ]
+    said = [(column, drawn) for column, drawn in cells if any(cell not in {"", "–"} for cell in drawn)]
+    rows = list(zip(*(drawn for _, drawn in said), strict=True))
     caption = f"{'Steps' if study.decided else 'Variants'} on {len(variants[0].report)} samples"
-    return table(caption, columns, rows, [variant.decision for variant in variants])
+    return table(caption, [column for column, _ in said], rows, [variant.decision for variant in variants])
 
 
 def _named(number: int, variant: Variant) -> Markup:
