@@ -68,8 +68,13 @@ class LearningCurve:
 
     @property
     def more_data_helps(self) -> bool | None:
-        """Whether more data is likely to help, as the last data did; None where the samples do not tell."""
+        """Whether more data is likely to help, as the last data did; None where the samples do not tell.
+
+        A metric from 0 to 1 that is within `least` of 1 has nothing left to gain.
+        """
         gained = self.last.difference
+        if self._is_at_its_limit:
+            return False
         if gained.value is not None and gained.value > 0 and self.last.p <= _LEVEL:
             return True
         if self.last.better + self.last.worse == 0 or (gained.high is not None and gained.high < self.least):
@@ -77,11 +82,20 @@ class LearningCurve:
         return None
 
     @property
+    def _is_at_its_limit(self) -> bool:
+        """Whether a metric from 0 to 1 is so near 1 that no gain worth having is left."""
+        scores = [row.scores[self.target].value for row in self.points[-1].report.rows]
+        mean = self.points[-1].score(self.target).value
+        return mean is not None and mean > 1 - self.least and all(score is None or score <= 1 for score in scores)
+
+    @property
     def verdict(self) -> str:
         """What the curve says, in a sentence."""
         before, whole = self.points[-2], self.points[-1]
         gained = gain_text(self.last.difference)
         grown = f"from {before.examples} to {whole.examples} examples {self.target} changed by {gained}"
+        if self._is_at_its_limit:
+            return f"more data will hardly help, next to nothing is left to gain: {grown}"
         if self.more_data_helps:
             return f"more data is likely to help: {grown}"
         if self.more_data_helps is False:

@@ -51,9 +51,10 @@ class Forgetting:
         """Say it in a sentence."""
         found = self.comparison
         change = found.difference
+        chance = chance_text(found.p)
         figures = (
             f"{found.metric} went from {found.baseline} to {found.candidate}, {gain_text(change)}, "
-            f"p = {chance_text(found.p)}, over {change.n} samples"
+            f"p {chance if chance.startswith('<') else f'= {chance}'}, over {change.n} samples"
         )
         lost = f"; {found.left_out} samples have no figure on one side" if found.left_out else ""
         if self.outcome == "forgot":

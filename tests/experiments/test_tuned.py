@@ -128,6 +128,14 @@ def test_a_curve_that_is_flat_says_that_more_data_will_hardly_help() -> None:
     assert "hardly" in found.verdict
 
 
+def test_a_curve_that_has_reached_the_top_says_that_nothing_is_left_to_gain() -> None:
+    training = [*TRAINING, *(example(f"further {n}") for n in range(40))]
+    found = learning_curve(base(), training, SAMPLES, EVALUATOR, "exact_match")
+    assert found.points[-1].score("exact_match").value == 1
+    assert found.more_data_helps is False
+    assert "next to nothing is left to gain: from 40 to 80 examples" in found.verdict
+
+
 def test_a_small_rise_is_no_promise() -> None:
     found = curve(most=22)
     assert found.more_data_helps is None
