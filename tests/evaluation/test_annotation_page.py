@@ -188,7 +188,12 @@ def test_work_survives_closing_the_page_and_a_second_press_takes_a_label_back(br
     browser.open(tmp_path / "page.html")
     browser.press("1")
     browser.press("2")
-    browser.open(tmp_path / "page.html")
+    assert shown(browser, "count") == "2 of 4 done"
+    deadline = time.monotonic() + 30
+    while True:  # a busy browser takes a moment to hand what it stored to the next page
+        browser.open(tmp_path / "page.html")
+        if shown(browser, "count") == "2 of 4 done" or time.monotonic() > deadline:
+            break
     assert shown(browser, "count") == "2 of 4 done"
     assert shown(browser, "question") == items.items[2].question
     browser.press("ArrowLeft")

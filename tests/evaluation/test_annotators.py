@@ -101,12 +101,13 @@ def test_labels_that_never_overlap_are_refused() -> None:
 def test_chance_is_that_of_two_answers_however_many_systems_met() -> None:
     """Two who toss coins agree by chance only, though the names of ten systems are seldom the same."""
     chance = random.Random(1)
-    met = [sorted(chance.sample("abcdefghij", 2)) for _ in range(2000)]
+    met = [sorted(chance.sample("abcdefghij", 2)) for _ in range(300)]
     made = [
         Annotation(str(number), pair[0], chance.choice(pair), person, other=pair[1])
         for number, pair in enumerate(met)
         for person in ("Ann", "Bob")
     ]
     found = annotator_agreement(made)
-    assert abs(found.alpha.value or 1.0) < 0.07
-    assert abs(found.kappas["Ann", "Bob"] or 1.0) < 0.07
+    # By the names of the ten systems kappa would be about 0.45.
+    assert abs(found.alpha.value or 1.0) < 0.15
+    assert abs(found.kappas["Ann", "Bob"] or 1.0) < 0.15

@@ -74,13 +74,15 @@ def test_ctrl_c_ends_a_run_and_keeps_what_was_finished(tmp_path: Path) -> None:
 
 
 def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
-    first = start(tmp_path, seconds=0.1)
-    deadline = time.monotonic() + 60
-    while not ended(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    second = start(tmp_path)
-    _, errors = second.communicate(timeout=60)
-    assert second.returncode != 0
-    assert "another run is using it" in errors
-    first.kill()
-    first.communicate()
+    first = start(tmp_path, seconds=600.0)  # it cannot end before the second one has begun
+    try:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "calls").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        second = start(tmp_path)
+        _, errors = second.communicate(timeout=60)
+        assert second.returncode != 0
+        assert "another run is using it" in errors
+    finally:
+        first.kill()
+        first.communicate()
