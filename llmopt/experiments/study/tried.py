@@ -41,10 +41,13 @@ def _variants_table(study: StudyContent) -> Markup:
         (Column("step" if study.decided else "variant"), list(map(_named, range(len(variants)), variants))),
         (Column(study.target, number=True), [_with_interval(study, variant) for variant in variants]),
         (Column("gain [95 %]", number=True), gains),
-        (Column("p", number=True), chances),
+        (Column("p, adjusted", number=True), chances),
         (Column("better / equal / worse", number=True), list(map(_counts, variants))),
         (Column("per answer", number=True), [seconds(variant.seconds) for variant in variants]),
-        (Column("1,000 answers", number=True), [dollars(variant.dollars) for variant in variants]),
+        (
+            Column("1,000 answers", number=True),
+            [dollars(v.dollars) if any(v.dollars for v in variants) else "" for v in variants],
+        ),
         (Column("decision"), list(map(_decision, variants))),
     ]
     said = [(column, drawn) for column, drawn in cells if any(cell not in {"", "–"} for cell in drawn)]

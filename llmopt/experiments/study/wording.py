@@ -97,4 +97,4 @@ def _fails(study: StudyContent) -> str:
         return (
             f"Of {found.total} samples looked into {found.failed or 'none'} {'fail' if found.failed > 1 else 'fails'}."
         )
-    return f"{found.failed} of {found.total} samples still fail, most often: {found.shares[0].cause}."
+    return f"{found.failed} of {found.total} samples still fail on {found.target}, most often: {found.shares[0].cause}."

@@ -178,7 +178,9 @@ def row(number: int, right: bool, name: str) -> Row:
         ModelCall("pipeline", "OpenAIChat", (Message("user", f"{prompt}\n{sample.question}"),), sample.answer),
         ModelCall("right", "OpenAIChat", (Message("system", "Judge."),), "", error="RateLimitError: too many"),
     )
-    scores = {"right": Score(float(right), "so it is", verdicts=verdicts, details={"coverage": 1.0})}
+    scores = {
+        "right": Score(float(right), "so it is", verdicts=verdicts, details={"coverage": 1.0, "unbroken": "x" * 90})
+    }
     return Row(
         sample,
         scores,

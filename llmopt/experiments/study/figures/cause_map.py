@@ -73,9 +73,9 @@ def _techniques() -> Iterator[Markup]:
 
 def _ways(x: float, y: float, context: float, behaviour: float) -> Iterator[Markup]:
     """Draw the way up, the way to the right, the point and the goal."""
-    right = _LEFT + _SIZE
+    right, beside = _LEFT + _SIZE, 10 if x > _LEFT + 110 else -10
     for share, path, across, up, anchor in (
-        (context, f"M{x:.1f} {y:.1f}V{_TOP}", x - 10, (y + _TOP) / 2 + 4, "end" if x > _LEFT + 60 else ""),
+        (context, f"M{x:.1f} {y:.1f}V{_TOP}", x - beside, (y + _TOP) / 2 + 4, "end" if beside > 0 else ""),
         (behaviour, f"M{x:.1f} {y:.1f}H{right}", (x + right) / 2, y + 20, "middle"),
     ):
         if share > 0:
