@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..documents import load_documents
-from ..experiments import Study, diagnose
+from ..experiments import Study, diagnose, plan_diagnosis
 from .asking import agreed
 from .demo import Commands
 from .measure import add_measure_arguments, measurement
@@ -29,26 +29,20 @@ def add_to(commands: Commands) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     measured = measurement(arguments)
     pipeline = measured.subject.pipeline
-    plan = measured.evaluator.plan(measured.samples, pipeline=pipeline)
-    words = f"{plan}\nand of every failed question up to {3 * arguments.repeats} reruns"
-    if measured.pays and not agreed(words, yes=arguments.yes):
+    samples, evaluator, target = measured.samples, measured.evaluator, measured.target
+    settings = {"passing": arguments.passing, "repeats": arguments.repeats}
+    if measured.pays and not agreed(
+        str(plan_diagnosis(pipeline, samples, evaluator, target, **settings)), yes=arguments.yes
+    ):
         return _DECLINED
     corpus = measured.subject.documents or None
     if arguments.corpus is not None:
         corpus = load_documents(arguments.corpus, encoding=arguments.encoding)
-    diagnosis = diagnose(
-        pipeline,
-        measured.samples,
-        measured.evaluator,
-        measured.target,
-        corpus=corpus,
-        passing=arguments.passing,
-        repeats=arguments.repeats,
-    )
+    diagnosis = diagnose(pipeline, samples, evaluator, target, corpus=corpus, **settings)
     print(diagnosis)
     arguments.output.mkdir(parents=True, exist_ok=True)
     study = Study.of_reports(
-        {arguments.subject: diagnosis.report}, measured.target, title=arguments.subject, diagnosis=diagnosis
+        {arguments.subject: diagnosis.report}, target, title=arguments.subject, diagnosis=diagnosis
     )
     study.to_html(arguments.output / "report.html")
     study.to_json(arguments.output / "report.json")

@@ -2,15 +2,18 @@
 
 from .curve import CurvePoint, LearningCurve, alearning_curve, learning_curve
 from .diagnosis import (
+    AXIS_OF,
     Axis,
     CategoryFailures,
     Cause,
     CauseShare,
+    Condition,
     Diagnosis,
     Finding,
     Suggestion,
     adiagnose,
     diagnose,
+    plan_diagnosis,
 )
 from .difference import Change, differences
 from .forgetting import Forgetting, aforgetting, forgetting
@@ -24,11 +27,13 @@ from .tuned import afine_tune_step, fine_tune_step, refuse_leaks
 from .verdict import Limits, Verdict
 
 __all__ = [
+    "AXIS_OF",
     "Axis",
     "CategoryFailures",
     "Cause",
     "CauseShare",
     "Change",
+    "Condition",
     "CurvePoint",
     "Diagnosis",
     "Entrant",
@@ -62,5 +67,6 @@ __all__ = [
     "forgetting",
     "improve_instructions",
     "learning_curve",
+    "plan_diagnosis",
     "refuse_leaks",
 ]
