@@ -36,7 +36,7 @@ Fit: TypeAlias = Callable[[Sequence[str], Sequence[Labels[str]]], Hybrid]
 Gains: TypeAlias = Sequence[Mapping[str, float]]
 
 
-def ways(embedder: Embedder, documents: Sequence[Document], *, adapted: bool) -> dict[str, Fit]:
+def ways(embedder: Embedder, documents: Sequence[Document]) -> dict[str, Fit]:
     """Return, by name, functions from labelled queries to a retriever."""
     words, meaning = BM25().index(documents), Dense(embedder).index(documents)
 
@@ -52,8 +52,7 @@ def ways(embedder: Embedder, documents: Sequence[Document], *, adapted: bool) ->
         memory = PastQuestions(embedder).index(documents).fit(queries, relevant)
         return Hybrid([words, meaning, moved, memory])
 
-    found: dict[str, Fit] = {"Learned": plain, "Learned, past questions": past}
-    return {**found, "Learned, past, adapter": adapter} if adapted else found
+    return {"Learned": plain, "Learned, past questions": past, "Learned, past, adapter": adapter}
 
 
 def reranked(ranker: Learned, queries: Sequence[str], lists: Sequence[Sequence[Hit]]) -> list[list[str]]:
@@ -83,7 +82,10 @@ def one_set(name: str, embedder: Embedder, *, adapted: bool) -> Table:
     table.add("Hybrid, fitted", *searched(hybrid.index(test.documents), test))
     notes: list[str] = []
     before: list[float] = []
-    for way, fit in ways(embedder, train.documents, adapted=adapted).items():
+    for way in ("Learned", "Learned, past questions", *(["Learned, past, adapter"] if adapted else [])):
+        fit = ways(embedder, train.documents)[
+            way
+        ]  # anew, since `index` below takes the shared parts to other documents
         lists = held_out_hits(fit, queries, train.relevant, k=FETCH, folds=FOLDS)
         held = cross_validated(train, lists, gains)
         gain = f", gain {paired_difference(before, held)} over the way above" if before else ""
