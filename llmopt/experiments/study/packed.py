@@ -158,19 +158,21 @@ class _Packer:
         return [score.reason, _plain(score.details), *judged]
 
     def _calls(self, row: Row) -> list[object]:
-        """Return the requests and the nonces of their prompts; a message that came before needs no marks."""
+        """Return the requests and the nonces of their prompts; an instruction that came before needs no marks."""
         marks, shared = Marks.of(row, self.metrics), self.texts.shared
-        contents = dict.fromkeys(message.content for call in row.calls for message in call.messages)
-        fresh = [content for content in contents if not self.texts.has_template(content)]
+        contents = [message.content for call in row.calls for message in call.messages]
+        roles = [message.role for call in row.calls for message in call.messages]
+        known = [role != "user" and self.texts.has_template(text) for role, text in zip(roles, contents, strict=True)]
+        fresh = [text for text, before in zip(contents, known, strict=True) if not before]
         templates, nonces = without_nonces(marked(fresh, marks.in_prompts))
-        template_of = dict(zip(fresh, templates, strict=True))
-        prompts = {content: shared(template_of.get(content, content)) for content in contents}
+        made = iter(templates)
+        numbers = iter([shared(text if old else next(made)) for text, old in zip(contents, known, strict=True)])
         replies = map(shared, marked([call.reply for call in row.calls], marks.in_replies))
         calls = [
             [
                 call.purpose,
                 call.component,
-                [[m.role, prompts[m.content], *map(_tool, m.tool_calls)] for m in call.messages],
+                [[m.role, next(numbers), *map(_tool, m.tool_calls)] for m in call.messages],
                 reply,
                 call.cached,
                 call.error,
