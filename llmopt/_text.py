@@ -77,8 +77,11 @@ def words(text: str) -> list[str]:
     stands alone. Full-width and other compatibility forms count as the plain ones (Unicode NFKC); "3.14",
     "1,000", "don't" and "snake_case" are one word each.
     """
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    if not _HAS_CJK.search(folded):
+        return _WORDS.findall(folded)
     found: list[str] = []
-    for match in _WORDS.finditer(unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")):
+    for match in _WORDS.finditer(folded):
         run = match.group()
         if _HAS_CJK.match(run) is None or len(run) == 1:
             found.append(run)
