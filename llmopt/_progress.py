@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Protocol
 
 __all__ = ["Progress", "progress_bar"]
@@ -51,9 +53,9 @@ def progress_bar(total: int | None, title: str, show: bool | None) -> Generator[
     if not (_somebody_looks() if show is None else show):
         yield _Silent()
         return
-    import tqdm.auto  # noqa: PLC0415 - slow to import, and most runs are silent
-
-    bar: _Tqdm = tqdm.auto.tqdm(total=total, desc=title, dynamic_ncols=True)
+    # Slow to import, and most runs are silent; `tqdm.auto` complains in a notebook without ipywidgets.
+    module = import_module("tqdm.auto" if find_spec("ipywidgets") else "tqdm.std")
+    bar: _Tqdm = module.tqdm(total=total, desc=title, dynamic_ncols=True)
     try:
         yield _Bar(bar)
     finally:

@@ -160,7 +160,7 @@ async def call(hook: Callable[P, MaybeAwaitable[T]], *args: P.args, **kwargs: P.
 async def call(hook: Callable[P, MaybeAwaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
     """Await an `async def` hook; run a `def` hook in a worker thread so that it cannot block the loop."""
     if inspect.iscoroutinefunction(hook):
-        return await cast(Callable[P, Awaitable[T]], hook)(*args, **kwargs)
+        return await cast("Callable[P, Awaitable[T]]", hook)(*args, **kwargs)
     run: Callable[..., object] = contextvars.copy_context().run
     value = await asyncio.wrap_future(_process.workers.submit(functools.partial(run, hook, *args, **kwargs)))
     return await _settle(cast("MaybeAwaitable[T]", value))
@@ -173,7 +173,7 @@ def call_sync(hook: Callable[P, MaybeAwaitable[T]], *args: P.args, **kwargs: P.k
 def call_sync(hook: Callable[P, MaybeAwaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a `def` hook directly, with no event loop at all; run an `async def` hook on the portal."""
     if inspect.iscoroutinefunction(hook):
-        return run_sync(cast(Callable[P, Awaitable[T]], hook), *args, **kwargs)
+        return run_sync(cast("Callable[P, Awaitable[T]]", hook), *args, **kwargs)
     result = hook(*args, **kwargs)
     if inspect.isawaitable(result):
         return run_sync(_settle, result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,5 +148,6 @@ class Postings:
 
 def _engine(k1: float, b: float) -> _Engine:
     # Imported on use: it takes longer than all of llmopt.
-    make = cast("Callable[..., _Engine]", importlib.import_module("bm25s").BM25)
+    with warnings.catch_warnings(action="ignore"):  # in a notebook without ipywidgets its progress bars complain
+        make = cast("Callable[..., _Engine]", importlib.import_module("bm25s").BM25)
     return make(k1=k1, b=b, method="lucene")
