@@ -145,7 +145,7 @@ def decide(
 
 
 def _kept(comparison: Comparison, loss: Loss) -> Verdict:
-    said = f"{comparison.difference.value:+.3f}, p = {comparison.p:.2g}"
+    said = f"{comparison.difference.value:+.3f}, p = {comparison.adjusted:.2g}"
     if loss.gain <= 0:
         return Verdict("undecided", f"{said} where both have a figure, which {loss} may undo: mend that first")
     return Verdict("keep", f"{said}; {loss}" if loss.samples else said)
