@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -195,5 +196,5 @@ class Contents:
         total, whole = sum(counts), self._seen <= _SAMPLED
         if not whole:
             total = round(total * self._bytes / max(1, sum(size for size, _ in self._sample)))
-        lengths = Lengths(counts[len(counts) // 2], counts[int(0.95 * (len(counts) - 1))], counts[-1])
+        lengths = Lengths(counts[len(counts) // 2], counts[math.ceil(0.95 * (len(counts) - 1))], counts[-1])
         return Tokens(total, lengths, whole and all(exact for _, exact in counted))
