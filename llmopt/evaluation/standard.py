@@ -20,7 +20,7 @@ def standard_metrics(
 ) -> list[Metric]:
     """Return the metrics of a question-answering feature that at least one of the samples has the data for.
 
-    Of correctness, faithfulness, relevancy, context precision, context recall, hit rate at `k` and
+    Of correctness, faithfulness, context precision, context recall, relevancy, hit rate at `k` and
     reciprocal rank, in this order. Evaluate with `Evaluator(..., partial=True)`: samples that lack what a
     metric needs are then counted as undefined.
 
@@ -38,18 +38,14 @@ def standard_metrics(
         >>> [metric.name for metric in standard_metrics(samples, HeuristicJudge(), FakeEmbedder())]
         ['answer_correctness', 'answer_relevancy']
     """
+    listed, given = list(samples), frozenset(filled)
+    searched = "contexts" in given or any(sample.contexts for sample in listed)
+    of_contexts: list[Metric] = [Faithfulness(judge), ContextPrecision(judge), ContextRecall(judge)]
     metrics: list[Metric] = [
         AnswerCorrectness(judge),
-        Faithfulness(judge),
+        *(of_contexts if searched else ()),
         AnswerRelevancy(judge, embedder),
-        ContextPrecision(judge),
-        ContextRecall(judge),
         HitRate(k),
         ReciprocalRank(),
     ]
-    given = frozenset(filled)
-    lacking = {metric.name: True for metric in metrics}
-    for sample in samples:
-        for metric in metrics:
-            lacking[metric.name] = lacking[metric.name] and not given.issuperset(metric.missing(sample))
-    return [metric for metric in metrics if not lacking[metric.name]]
+    return [metric for metric in metrics if any(given.issuperset(metric.missing(sample)) for sample in listed)]

@@ -118,7 +118,6 @@ class ExtractiveReader(ChatModel):
             cost=0.0,
             seconds=time.perf_counter() - started,
             model="extractive-reader",
-            notes=(f"confidence {chosen.confidence:.2f}",),
         )
 
     def _check(self, options: Options) -> None:
