@@ -77,7 +77,8 @@ class TokenF1(Metric):
 def normalised(text: str) -> str:
     """Return the text in lower case without punctuation, English articles and extra white space."""
     folded = unicodedata.normalize("NFKC", text).lower()
-    bare = _MARKS.sub(_without_punctuation, folded)
+    # Once more: an accent joins its letter only when the mark that stood between them has gone.
+    bare = unicodedata.normalize("NFKC", _MARKS.sub(_without_punctuation, folded))
     return " ".join(_ARTICLES.sub(" ", bare).split())
 
 

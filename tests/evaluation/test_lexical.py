@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -72,6 +72,7 @@ def test_token_f1_is_symmetric_and_bounded(first: str, second: str) -> None:
 
 
 @given(st.text())
+@example("C:\u0327")  # the cedilla joins the letter when the colon has gone
 def test_normalising_twice_changes_nothing_more(text: str) -> None:
     once = normalised(text)
     assert normalised(once).split() == [word for word in once.split() if word not in {"a", "an", "the"}]

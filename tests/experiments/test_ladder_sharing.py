@@ -178,18 +178,20 @@ def test_a_metric_of_ones_own_takes_part() -> None:
 
 
 SCRIPT = """
-import os, pathlib, sys
+import os, pathlib, threading
 from llmopt import Direct, Evaluator, ExactMatch, Pipeline, Sample
 from llmopt.experiments import Ladder
 from llmopt.testing import FakeModel
 
 calls = pathlib.Path("calls.txt")
+one_at_a_time = threading.Lock()
 
 def reply(messages):
-    with calls.open("a") as file:
-        file.write(messages[0].content + messages[-1].content + "\\n")
-    if len(calls.read_text().splitlines()) == int(os.environ["DIES_AT"]):
-        os._exit(9)
+    with one_at_a_time:
+        with calls.open("a") as file:
+            file.write(messages[0].content + messages[-1].content + "\\n")
+        if len(calls.read_text().splitlines()) == int(os.environ["DIES_AT"]):
+            os._exit(9)
     return "yes" if "kindly" in messages[0].content else "no"
 
 base = Pipeline(model=FakeModel(reply), prompt=Direct("Answer."))
