@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 from urllib.parse import urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
 
 from ...errors import CredentialsError, MissingExtraError, UsageError
+from .channel import Channel, Direct
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient
@@ -21,6 +24,7 @@ _OPENAI = "https://api.openai.com/v1"
 _OWN_HOSTS = (".openai.com", ".openai.azure.com")
 _PLACEHOLDER_KEY = "not-needed"
 _LONGEST_CONNECT_SECONDS = 10.0
+_MOST_CONNECTIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +104,29 @@ class Connection:
         key = self.key()
         return "" if key == _PLACEHOLDER_KEY else key
 
-    def open(self) -> AsyncOpenAI:
-        """Return a new client that never retries by itself.
+    def open(self) -> Channel:
+        """Return a new way to the server, on which nothing is tried twice; for the running event loop.
 
         Raises:
             UsageError: When a setting makes no sense.
             MissingExtraError: When the aiohttp transport is asked for and not installed.
             CredentialsError: When there is no key.
         """
-        import openai  # noqa: PLC0415 - it takes a second
-
         if not self.timeout > 0:
             raise UsageError(f"`timeout` is the seconds for one attempt, more than 0, got {self.timeout}")
         if self.transport not in get_args(Transport):
             raise UsageError(f"`transport` is one of {', '.join(get_args(Transport))}, got {self.transport!r}")
-        timeout = openai.Timeout(self.timeout, connect=min(self.timeout, _LONGEST_CONNECT_SECONDS))
-        url, key, http_client = self.url, self.key(), self._http_client()
+        url, fast = self.url, self._fast_client()
+        client = self._client(url, fast)
+        return Channel(client, None if fast is None or self._is_indirect(url) else self._direct(client, url))
+
+    def _client(self, url: str, fast: DefaultAsyncHttpxClient | None) -> AsyncOpenAI:
+        import openai  # noqa: PLC0415 - it takes a second
+
+        key = self.key()
+        timeout = openai.Timeout(self.timeout, connect=self._connect_seconds)
+        # Not the client that AsyncOpenAI makes by itself: that one closes itself on whatever loop runs when it goes.
+        http_client = fast or openai.DefaultAsyncHttpxClient()
         if self.api_version is not None:
             return openai.AsyncAzureOpenAI(
                 azure_endpoint=url,
@@ -136,7 +147,12 @@ class Connection:
             http_client=http_client,
         )
 
-    def _http_client(self) -> DefaultAsyncHttpxClient:
+    @property
+    def _connect_seconds(self) -> float:
+        return min(self.timeout, _LONGEST_CONNECT_SECONDS)
+
+    def _fast_client(self) -> DefaultAsyncHttpxClient | None:
+        """Return an HTTP client on aiohttp, or None where it is not wanted or not installed."""
         import openai  # noqa: PLC0415 - it takes a second
 
         if self.transport != "httpx":
@@ -148,5 +164,25 @@ class Connection:
             raise MissingExtraError(
                 "transport='aiohttp' needs a package that is not installed: pip install 'llmopt[fast]'"
             )
-        # Not the client that AsyncOpenAI makes by itself: that one closes itself on whatever loop runs when it goes.
-        return openai.DefaultAsyncHttpxClient()
+        return None
+
+    def _is_indirect(self, url: str) -> bool:
+        """Whether the address of a request is more than the API's and a path, or a proxy stands in between."""
+        parts, proxies = urlsplit(url), getproxies()
+        proxied = bool(proxies.get(parts.scheme) or proxies.get("all")) and not proxy_bypass(parts.netloc)
+        return self.api_version is not None or bool(parts.query) or proxied
+
+    def _direct(self, client: AsyncOpenAI, url: str) -> Direct:
+        import aiohttp  # noqa: PLC0415 - an extra
+        import openai  # noqa: PLC0415 - it takes a second
+
+        # The HTTP library below the openai package, httpx or a successor: both ways trust the same certificates.
+        library = import_module(openai.DefaultAsyncHttpxClient.__mro__[1].__module__)
+        trusted = library.create_ssl_context() if url.startswith("https:") else True
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=trusted, limit=_MOST_CONNECTIONS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_seconds),
+        )
+        headers = {**client.auth_headers, **client.default_headers}
+        return Direct(session, url, {name: value for name, value in headers.items() if isinstance(value, str)})

@@ -15,7 +15,7 @@ from ..._trace import spend
 from ...interfaces import Embedder
 from ...types import Matrix, Options, TextKind, Usage
 from ..pricing import Price, price_of
-from .client import Clients
+from .channels import Channels
 from .connection import Connection, Transport
 from .errors import reporting
 from .quirks import quirk_of
@@ -82,7 +82,7 @@ class OpenAIEmbedder(Embedder):
     document_prefix: str = ""
     concurrency: int = 8
     prices: Price | None = None
-    _clients: Clients = field(init=False, default_factory=Clients)
+    _channels: Channels = field(init=False, default_factory=Channels)
     _plain: bool = field(init=False, default=False)
     _width: int | None = field(init=False, default=None)
 
@@ -152,9 +152,9 @@ class OpenAIEmbedder(Embedder):
         return reply
 
     async def _post(self, connection: Connection, body: dict[str, object]) -> object:
-        client = await self._clients.get(connection)
+        channel = await self._channels.get(connection)
         async with asyncio.timeout(self.timeout):
-            return await client.post("/embeddings", cast_to=object, body=body)
+            return await channel.post("/embeddings", body)
 
     def fingerprint(self) -> str:
         """Return the hash; an address that OPENAI_BASE_URL gives counts as if it were written down."""

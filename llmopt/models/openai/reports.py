@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from .values import as_mapping, as_sequence, as_text
 
-__all__ = ["BadReplyError", "Report", "Trouble", "report_of"]
+__all__ = ["BadReplyError", "RefusedError", "Report", "Trouble", "report_of"]
 
 Trouble: TypeAlias = Literal[
     "refused", "unreachable", "timeout", "malformed", "unusable", "length", "filtered", "unknown"
@@ -33,6 +33,22 @@ class BadReplyError(Exception):
         super().__init__(words)
         self.body = body
         self.final = final
+
+
+class RefusedError(Exception):
+    """A reply whose status says that it is none.
+
+    Attributes:
+        status: Of HTTP.
+        content: The reply.
+        headers: Of the reply.
+    """
+
+    def __init__(self, status: int, content: str, headers: Mapping[str, str]) -> None:
+        super().__init__(f"status {status}: {content[:_LONGEST_WORDS]}")
+        self.status = status
+        self.content = content
+        self.headers = headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +80,8 @@ def report_of(error: Exception) -> Report | None:
     """Return what an exception of a call says, or None if it has nothing to do with the service."""
     import openai  # noqa: PLC0415 - it takes a second
 
+    if isinstance(error, RefusedError):
+        return _refusal(_told(error.content), str(error), error.status, error.headers)
     if isinstance(error, openai.APIStatusError):
         return _refusal(error.body, error.message, error.status_code, error.response.headers)
     if isinstance(error, openai.APIConnectionError):
@@ -98,6 +116,15 @@ def _other(error: Exception) -> Report | None:
 
 # In the middle of a stream older versions of the openai package let their transport's errors through.
 _TRANSPORTS = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2", "h11"})
+
+
+def _told(content: str) -> object:
+    """Return the error in a reply's JSON, or what else it holds."""
+    try:
+        body: object = json.loads(content)
+    except ValueError:
+        return content
+    return as_mapping(body).get("error", body)
 
 
 def _refusal(body: object, message: str, status: int | None, headers: Mapping[str, str]) -> Report:

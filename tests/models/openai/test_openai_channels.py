@@ -14,7 +14,8 @@ import pytest
 
 from llmopt.errors import CredentialsError, MissingExtraError, UsageError
 from llmopt.models import OpenAIChat
-from llmopt.models.openai.client import Clients
+from llmopt.models.openai.channel import Channel
+from llmopt.models.openai.channels import Channels
 from llmopt.models.openai.connection import Connection
 from llmopt.testing.server import FakeOpenAI
 
@@ -22,14 +23,14 @@ LOCAL = "http://localhost:8000/v1"
 
 
 def test_one_client_serves_one_loop() -> None:
-    async def both(clients: Clients) -> bool:
+    async def both(clients: Channels) -> bool:
         return await clients.get(Connection(LOCAL)) is await clients.get(Connection(LOCAL))
 
-    assert asyncio.run(both(Clients()))
+    assert asyncio.run(both(Channels()))
 
 
 def test_every_loop_has_a_client_of_its_own() -> None:
-    clients, found = Clients(), list[object]()
+    clients, found = Channels(), list[object]()
 
     async def one() -> None:
         found.append(await clients.get(Connection(LOCAL)))
@@ -47,21 +48,21 @@ def test_every_loop_has_a_client_of_its_own() -> None:
 
 
 def test_a_client_is_closed_with_its_loop() -> None:
-    clients = Clients()
-    client = asyncio.run(clients.get(Connection(LOCAL)))
-    assert client.is_closed()
+    clients = Channels()
+    channel = asyncio.run(clients.get(Connection(LOCAL)))
+    assert channel.client.is_closed()
 
 
 def test_a_client_is_closed_with_the_component() -> None:
     async def use_and_drop(base_url: str) -> bool:
         model = OpenAIChat("m", base_url=base_url)
         await model.acomplete("hi")
-        client = await model._clients.get(model._connection())  # pyright: ignore[reportPrivateUsage]
+        channel = await model._channels.get(model._connection())  # pyright: ignore[reportPrivateUsage]
         del model
         gc.collect()
         for _ in range(100):
             await asyncio.sleep(0.01)
-            if client.is_closed():
+            if channel.client.is_closed():
                 return True
         return False
 
@@ -72,9 +73,9 @@ def test_a_client_is_closed_with_the_component() -> None:
 def test_changed_settings_open_another_client() -> None:
     async def change(base_url: str) -> tuple[str, str]:
         model = OpenAIChat("m", base_url="http://127.0.0.1:9/v1")
-        first = await model._clients.get(model._connection())  # pyright: ignore[reportPrivateUsage]
+        first = await model._channels.get(model._connection())  # pyright: ignore[reportPrivateUsage]
         model.base_url = base_url
-        return str(first.base_url), (await model.acomplete("hi")).text
+        return str(first.client.base_url), (await model.acomplete("hi")).text
 
     with FakeOpenAI() as server:
         assert asyncio.run(change(server.base_url)) == ("http://127.0.0.1:9/v1/", "hi")
@@ -153,10 +154,45 @@ def test_key_and_address_come_from_the_environment(monkeypatch: pytest.MonkeyPat
 def test_an_azure_resource_is_reached_by_its_older_api() -> None:
     async def where() -> str:
         connection = Connection("https://acme.openai.azure.com", api_key="k", api_version="2026-01-01")
-        client = await Clients().get(connection)
-        return str(client.base_url)
+        channel = await Channels().get(connection)
+        return str(channel.client.base_url)
 
     assert asyncio.run(where()) == "https://acme.openai.azure.com/openai/"
+
+
+@pytest.mark.parametrize(
+    ("connection", "environment"),
+    [
+        (Connection(LOCAL, transport="httpx"), {}),
+        (Connection(LOCAL + "?tenant=7"), {}),
+        (Connection("https://acme.openai.azure.com", api_key="k", api_version="2026-01-01"), {}),
+        (Connection(LOCAL), {"HTTP_PROXY": "http://proxy.example:3128"}),
+        (Connection("https://llm.example/v1"), {"ALL_PROXY": "http://proxy.example:3128"}),
+    ],
+)
+def test_the_openai_package_sends_where_an_address_or_a_way_has_conditions(
+    connection: Connection, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    async def opened() -> Channel:
+        return await Channels().get(connection)
+
+    assert asyncio.run(opened()).direct is None
+
+
+@pytest.mark.parametrize("url", [LOCAL, "https://llm.example/v1"])
+def test_single_replies_pass_the_openai_package_by_where_aiohttp_is_installed(
+    url: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "localhost,llm.example")
+
+    async def opened() -> Channel:
+        return await Channels().get(Connection(url))
+
+    assert (asyncio.run(opened()).direct is not None) is (way == "with aiohttp")
 
 
 @pytest.mark.parametrize("key", ["two words", "schlüssel", "a\x00b", "a\nb"])

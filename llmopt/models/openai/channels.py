@@ -1,4 +1,4 @@
-"""One openai client per running event loop."""
+"""One channel to the server per running event loop."""
 
 from __future__ import annotations
 
@@ -8,34 +8,31 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from weakref import ReferenceType, finalize, ref
 
+from .channel import Channel
 from .connection import Connection
 
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-
-__all__ = ["Clients"]
+__all__ = ["Channels"]
 
 _LONGEST_EXIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A client, what it was opened for, and what closes it when nobody needs it any more."""
+    """A channel, what it was opened for, and what closes it when nobody needs it any more."""
 
-    client: AsyncOpenAI
+    channel: Channel
     connection: Connection
     process: int
-    finalizer: finalize[..., Clients]
+    finalizer: finalize[..., Channels]
 
 
-class Clients:
-    """One openai client per running event loop, opened on first use.
+class Channels:
+    """One channel per running event loop, opened on first use.
 
     It is closed with its loop, with the component that holds it, or at the end of the process, whichever
-    comes first. Threads with loops of their own never share a client. Neither do processes: a forked child
+    comes first. Threads with loops of their own never share one. Neither do processes: a forked child
     opens its own, because two readers of one socket would get each other's answers. Copies and pickles
     start empty.
     """
@@ -44,12 +41,12 @@ class Clients:
         self._by_loop: dict[asyncio.AbstractEventLoop, _Opened] = {}
         self._inherited: list[_Opened] = []
 
-    def __reduce__(self) -> tuple[type[Clients], tuple[()]]:
-        """Copy and pickle without the open clients."""
-        return (Clients, ())
+    def __reduce__(self) -> tuple[type[Channels], tuple[()]]:
+        """Copy and pickle without the open channels."""
+        return (Channels, ())
 
-    async def get(self, connection: Connection) -> AsyncOpenAI:
-        """Return the running loop's client for the connection.
+    async def get(self, connection: Connection) -> Channel:
+        """Return the running loop's channel for the connection.
 
         Raises:
             UsageError: When a setting of the connection makes no sense.
@@ -61,35 +58,35 @@ class Clients:
             if opened.process != os.getpid():
                 self._inherited.append(opened)  # closing it would end the parent's connections
             elif opened.connection == connection:
-                return opened.client
+                return opened.channel
         return await self._open(loop, connection)
 
-    async def _open(self, loop: asyncio.AbstractEventLoop, connection: Connection) -> AsyncOpenAI:
-        client, process = connection.open(), os.getpid()
-        holder: ReferenceType[Clients] = ref(self)
-        keeper = _keeper(client, loop, holder)
-        finalizer: finalize[..., Clients] = finalize(self, _release, keeper, loop, holder, process)
+    async def _open(self, loop: asyncio.AbstractEventLoop, connection: Connection) -> Channel:
+        channel, process = connection.open(), os.getpid()
+        holder: ReferenceType[Channels] = ref(self)
+        keeper = _keeper(channel, loop, holder)
+        finalizer: finalize[..., Channels] = finalize(self, _release, keeper, loop, holder, process)
         self._forget_closed()
         # Only the loop's own thread writes under its key, so no lock is needed.
-        self._by_loop[loop] = _Opened(client, connection, process, finalizer)
+        self._by_loop[loop] = _Opened(channel, connection, process, finalizer)
         await anext(keeper)
-        return client
+        return channel
 
-    def forget(self, loop: asyncio.AbstractEventLoop, client: AsyncOpenAI) -> None:
-        """Let go of a loop's client, unless another one has taken its place."""
+    def forget(self, loop: asyncio.AbstractEventLoop, channel: Channel) -> None:
+        """Let go of a loop's channel, unless another one has taken its place."""
         opened = self._by_loop.get(loop)
-        if opened is not None and opened.client is client:
+        if opened is not None and opened.channel is channel:
             opened.finalizer.detach()
             self._by_loop.pop(loop, None)
 
     def _forget_closed(self) -> None:
         for loop, opened in list(self._by_loop.items()):
             if loop.is_closed():
-                self.forget(loop, opened.client)
+                self.forget(loop, opened.channel)
 
 
 async def _keeper(
-    client: AsyncOpenAI, loop: asyncio.AbstractEventLoop, holder: ReferenceType[Clients]
+    channel: Channel, loop: asyncio.AbstractEventLoop, holder: ReferenceType[Channels]
 ) -> AsyncGenerator[None, None]:
     """Close the client when its loop ends.
 
@@ -101,14 +98,14 @@ async def _keeper(
     finally:
         clients = holder()
         if clients is not None:
-            clients.forget(loop, client)
-        await client.close()
+            clients.forget(loop, channel)
+        await channel.close()
 
 
 def _release(
     keeper: AsyncGenerator[None, None],
     loop: asyncio.AbstractEventLoop,
-    holder: ReferenceType[Clients],
+    holder: ReferenceType[Channels],
     process: int,
 ) -> None:
     """Close the client of a holder that is gone, or that has lived to the end of the process."""
