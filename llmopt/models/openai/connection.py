@@ -6,14 +6,18 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
+from ..._version import __version__
 from ...errors import CredentialsError, MissingExtraError, UsageError
 from .channel import Channel, Direct
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 __all__ = ["Connection", "Transport"]
@@ -116,17 +120,18 @@ class Connection:
             raise UsageError(f"`timeout` is the seconds for one attempt, more than 0, got {self.timeout}")
         if self.transport not in get_args(Transport):
             raise UsageError(f"`transport` is one of {', '.join(get_args(Transport))}, got {self.transport!r}")
-        url, fast = self.url, self._fast_client()
-        client = self._client(url, fast)
-        return Channel(client, None if fast is None or self._is_indirect(url) else self._direct(client, url))
+        if self.transport == "aiohttp" and find_spec("aiohttp") is None:
+            raise MissingExtraError(
+                "transport='aiohttp' needs a package that is not installed: pip install 'llmopt[fast]'"
+            )
+        url, key = self.url, self.key()
+        indirect = self.transport == "httpx" or find_spec("aiohttp") is None or self._is_indirect(url)
+        return Channel(lambda: self._client(url, key), None if indirect else self._direct(url, key))
 
-    def _client(self, url: str, fast: DefaultAsyncHttpxClient | None) -> AsyncOpenAI:
+    def _client(self, url: str, key: str) -> AsyncOpenAI:
         import openai  # noqa: PLC0415 - it takes a second
 
-        key = self.key()
         timeout = openai.Timeout(self.timeout, connect=self._connect_seconds)
-        # Not the client that AsyncOpenAI makes by itself: that one closes itself on whatever loop runs when it goes.
-        http_client = fast or openai.DefaultAsyncHttpxClient()
         if self.api_version is not None:
             return openai.AsyncAzureOpenAI(
                 azure_endpoint=url,
@@ -135,7 +140,7 @@ class Connection:
                 organization=self.organization,
                 timeout=timeout,
                 max_retries=0,
-                http_client=http_client,
+                http_client=self._http_client(),
             )
         return openai.AsyncOpenAI(
             base_url=url,
@@ -144,15 +149,10 @@ class Connection:
             project=self.project,
             timeout=timeout,
             max_retries=0,
-            http_client=http_client,
+            http_client=self._http_client(),
         )
 
-    @property
-    def _connect_seconds(self) -> float:
-        return min(self.timeout, _LONGEST_CONNECT_SECONDS)
-
-    def _fast_client(self) -> DefaultAsyncHttpxClient | None:
-        """Return an HTTP client on aiohttp, or None where it is not wanted or not installed."""
+    def _http_client(self) -> DefaultAsyncHttpxClient:
         import openai  # noqa: PLC0415 - it takes a second
 
         if self.transport != "httpx":
@@ -160,11 +160,8 @@ class Connection:
             with suppress(RuntimeError):  # aiohttp is not installed
                 if maker is not None:
                     return cast("type[DefaultAsyncHttpxClient]", maker)()
-        if self.transport == "aiohttp":
-            raise MissingExtraError(
-                "transport='aiohttp' needs a package that is not installed: pip install 'llmopt[fast]'"
-            )
-        return None
+        # Not the client that AsyncOpenAI makes by itself: that one closes itself on whatever loop runs when it goes.
+        return openai.DefaultAsyncHttpxClient()
 
     def _is_indirect(self, url: str) -> bool:
         """Whether the address of a request is more than the API's and a path, or a proxy stands in between."""
@@ -172,17 +169,32 @@ class Connection:
         proxied = bool(proxies.get(parts.scheme) or proxies.get("all")) and not proxy_bypass(parts.netloc)
         return self.api_version is not None or bool(parts.query) or proxied
 
-    def _direct(self, client: AsyncOpenAI, url: str) -> Direct:
+    def _direct(self, url: str, key: str) -> Direct:
         import aiohttp  # noqa: PLC0415 - an extra
-        import openai  # noqa: PLC0415 - it takes a second
 
-        # The HTTP library below the openai package, httpx or a successor: both ways trust the same certificates.
-        library = import_module(openai.DefaultAsyncHttpxClient.__mro__[1].__module__)
-        trusted = library.create_ssl_context() if url.startswith("https:") else True
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=trusted, limit=_MOST_CONNECTIONS),
+            connector=aiohttp.TCPConnector(
+                ssl=_trusted() if url.startswith("https:") else True, limit=_MOST_CONNECTIONS
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_seconds),
         )
-        headers = {**client.auth_headers, **client.default_headers}
-        return Direct(session, url, {name: value for name, value in headers.items() if isinstance(value, str)})
+        headers = {
+            "Authorization": f"Bearer {key}",
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            "User-Agent": f"llmopt/{__version__}",
+            "OpenAI-Organization": self.organization or os.environ.get("OPENAI_ORG_ID"),
+            "OpenAI-Project": self.project or os.environ.get("OPENAI_PROJECT_ID"),
+        }
+        return Direct(session, url, {name: value for name, value in headers.items() if value})
+
+    @property
+    def _connect_seconds(self) -> float:
+        return min(self.timeout, _LONGEST_CONNECT_SECONDS)
+
+
+def _trusted() -> SSLContext:
+    """Return the certificates of the HTTP library below the openai package, so that both ways trust the same."""
+    library = import_module("httpx2" if find_spec("httpx2") is not None else "httpx")
+    return cast("SSLContext", library.create_ssl_context())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,24 +79,8 @@ class Report:
 
 def report_of(error: Exception) -> Report | None:
     """Return what an exception of a call says, or None if it has nothing to do with the service."""
-    import openai  # noqa: PLC0415 - it takes a second
-
     if isinstance(error, RefusedError):
         return _refusal(_told(error.content), str(error), error.status, error.headers)
-    if isinstance(error, openai.APIStatusError):
-        return _refusal(error.body, error.message, error.status_code, error.response.headers)
-    if isinstance(error, openai.APIConnectionError):
-        return _interruption(error)
-    if isinstance(error, openai.APIResponseValidationError):
-        return Report(trouble="malformed", words=error.message)
-    if isinstance(error, openai.APIError):  # an error in the middle of a stream
-        return _refusal(error.body, error.message, None, {})
-    return _other(error)
-
-
-def _other(error: Exception) -> Report | None:
-    import openai  # noqa: PLC0415 - it takes a second
-
     if isinstance(error, BadReplyError):
         inner = as_mapping(error.body).get("error")
         if inner:
@@ -105,6 +90,20 @@ def _other(error: Exception) -> Report | None:
         return Report(trouble="malformed", words=f"not JSON: {error}")
     if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _TRANSPORTS:
         return _interruption(error)
+    return _report_of_package(error) if "openai" in sys.modules else None
+
+
+def _report_of_package(error: Exception) -> Report | None:
+    import openai  # noqa: PLC0415 - it takes a second
+
+    if isinstance(error, openai.APIStatusError):
+        return _refusal(error.body, error.message, error.status_code, error.response.headers)
+    if isinstance(error, openai.APIConnectionError):
+        return _interruption(error)
+    if isinstance(error, openai.APIResponseValidationError):
+        return Report(trouble="malformed", words=error.message)
+    if isinstance(error, openai.APIError):  # an error in the middle of a stream
+        return _refusal(error.body, error.message, None, {})
     troubles: Mapping[type[Exception], Trouble] = {
         openai.LengthFinishReasonError: "length",
         openai.ContentFilterFinishReasonError: "filtered",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from importlib.util import find_spec
 
 import pytest
 
@@ -22,18 +23,18 @@ from llmopt.testing.server import FakeOpenAI
 LOCAL = "http://localhost:8000/v1"
 
 
-def test_one_client_serves_one_loop() -> None:
-    async def both(clients: Channels) -> bool:
-        return await clients.get(Connection(LOCAL)) is await clients.get(Connection(LOCAL))
+def test_one_channel_serves_one_loop() -> None:
+    async def both(channels: Channels) -> bool:
+        return await channels.get(Connection(LOCAL)) is await channels.get(Connection(LOCAL))
 
     assert asyncio.run(both(Channels()))
 
 
-def test_every_loop_has_a_client_of_its_own() -> None:
-    clients, found = Channels(), list[object]()
+def test_every_loop_has_a_channel_of_its_own() -> None:
+    channels, found = Channels(), list[object]()
 
     async def one() -> None:
-        found.append(await clients.get(Connection(LOCAL)))
+        found.append(await channels.get(Connection(LOCAL)))
 
     def work() -> None:
         asyncio.run(one())
@@ -44,25 +45,35 @@ def test_every_loop_has_a_client_of_its_own() -> None:
     for thread in threads:
         thread.join()
     asyncio.run(one())
-    assert len({id(client) for client in found}) == len(found) == 5
+    assert len({id(channel) for channel in found}) == len(found) == 5
 
 
-def test_a_client_is_closed_with_its_loop() -> None:
-    clients = Channels()
-    channel = asyncio.run(clients.get(Connection(LOCAL)))
-    assert channel.client.is_closed()
+def is_closed(channel: Channel) -> bool:
+    return channel.client.is_closed() and (channel.direct is None or channel.direct.session.closed)
 
 
-def test_a_client_is_closed_with_the_component() -> None:
+def test_a_channel_is_closed_with_its_loop() -> None:
+    channels = Channels()
+
+    async def opened() -> Channel:
+        channel = await channels.get(Connection(LOCAL))
+        assert not is_closed(channel)
+        return channel
+
+    assert is_closed(asyncio.run(opened()))
+
+
+def test_a_channel_is_closed_with_the_component() -> None:
     async def use_and_drop(base_url: str) -> bool:
         model = OpenAIChat("m", base_url=base_url)
         await model.acomplete("hi")
         channel = await model._channels.get(model._connection())  # pyright: ignore[reportPrivateUsage]
+        assert not is_closed(channel)
         del model
         gc.collect()
         for _ in range(100):
             await asyncio.sleep(0.01)
-            if channel.client.is_closed():
+            if is_closed(channel):
                 return True
         return False
 
@@ -70,7 +81,7 @@ def test_a_client_is_closed_with_the_component() -> None:
         assert asyncio.run(use_and_drop(server.base_url))
 
 
-def test_changed_settings_open_another_client() -> None:
+def test_changed_settings_open_another_channel() -> None:
     async def change(base_url: str) -> tuple[str, str]:
         model = OpenAIChat("m", base_url="http://127.0.0.1:9/v1")
         first = await model._channels.get(model._connection())  # pyright: ignore[reportPrivateUsage]
@@ -89,17 +100,18 @@ def test_no_connection_is_left_open_behind_a_finished_loop() -> None:
             gc.collect()
 
 
-def test_a_process_that_ends_leaves_no_warning_behind() -> None:
+def test_a_process_that_ends_leaves_no_warning_behind_and_takes_the_openai_package_in_only_where_it_needs_it() -> None:
     with FakeOpenAI() as server:
         code = (
+            "import sys\n"
             "from llmopt.models import OpenAIChat\n"
             f"model = OpenAIChat('m', base_url={server.base_url!r})\n"
-            "print(model.complete('hi').text)\n"
+            "print(model.complete('hi').text, 'openai' in sys.modules)\n"
         )
         ended = subprocess.run(
             [sys.executable, "-W", "error::ResourceWarning", "-c", code], capture_output=True, text=True, check=True
         )
-    assert (ended.stdout, ended.stderr) == ("hi\n", "")
+    assert (ended.stdout, ended.stderr) == (f"hi {find_spec('aiohttp') is None}\n", "")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
