@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ...evaluation import Row, Run
-from ...evaluation.plain import to_plain
-from ...types import Sample, Score, ToolCall
+from ...types import Sample, Score
 from ..diagnosis import Finding
 from .base91 import base91
 from .content import StudyContent
-from .texts import Marks, SharedTexts, marked, without_nonces
+from .details import Details, plain
+from .texts import SharedTexts
 
 __all__ = ["Block", "blocks_of"]
 
 _SAMPLES, _TEXTS = 400, 500  # per block: what opens in a few milliseconds
 _LEVEL = 9
 _DIGITS = 4
-
-_SIMPLE = frozenset({str, int, bool, type(None)})
 
 T = TypeVar("T")
 _written = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -73,6 +69,7 @@ class _Packer:
         self.ids = list(dict.fromkeys(id for rows in self.rows for id in rows))
         self.findings = {f.sample.id: f for f in study.diagnosis.findings} if study.diagnosis is not None else {}
         self.texts = SharedTexts()
+        self.details = Details(self.metrics, self.texts)
 
     def parts(self) -> Iterator[tuple[str, str]]:
         """Yield names and JSON; the texts come last, when all are known."""
@@ -80,7 +77,8 @@ class _Packer:
         for number, ids in enumerate(_cut(self.ids, _SAMPLES)):
             yield f"answers-{number}", _written([self._answers(id) for id in ids])
             # Field by field: like stands by like, which compresses better.
-            yield f"details-{number}", _listed(map(_listed, zip(*map(self._details, ids), strict=True)))
+            fields = list(map(_listed, zip(*map(self._fields, ids), strict=True)))
+            yield f"details-{number}", _listed([_written(self.details.requests()), *fields])
         for number, texts in enumerate(_cut(list(self.texts.numbers), _TEXTS)):
             yield f"texts-{number}", _written(texts)
 
@@ -127,70 +125,14 @@ class _Packer:
                 found.append(answer)
         return found
 
-    def _details(self, id: str) -> list[str]:
+    def _fields(self, id: str) -> list[str]:
         """Return the fields of a sample as JSON: texts, unlike lists, cost the garbage collector nothing."""
         sample = self._sample(id)
-        about = [sample.gold, sample.group, sample.answerable, _plain(sample.metadata)]
+        about = [sample.gold, sample.group, sample.answerable, plain(sample.metadata)]
         finding = self.findings.get(id)
-        absent = [None] * (5 + len(self.metrics))
-        rows = [self._row(found[id]) if id in found else absent for found in self.rows]
+        rows = [self.details.of(found[id]) if id in found else self.details.absent for found in self.rows]
         fields = [about, None if finding is None else _found(finding), *zip(*rows, strict=True)]
         return list(map(_written, fields))
-
-    def _row(self, row: Row) -> Sequence[object]:
-        number = self.texts.number
-        return [
-            [number(text) for text in row.sample.contexts],
-            [number(id) for id in row.sample.context_ids],
-            None if row.run is None else _run(row.run),
-            *self._calls(row),
-            *(self._score(row.scores.get(metric)) for metric in self.metrics),
-        ]
-
-    def _score(self, score: Score | None) -> object:
-        """Return what there is beside the figure, which the index has; 0 for nothing."""
-        if score is None or (not score.reason and not score.verdicts and not score.details):
-            return 0
-        verdicts = score.verdicts
-        statements = [self.texts.number_or_text(verdict.statement) for verdict in verdicts]  # some are contexts
-        chances = [v.probability for v in verdicts] if any(v.probability is not None for v in verdicts) else []
-        judged = [statements, [v.holds for v in verdicts], [v.reason for v in verdicts], chances]
-        return [score.reason, _plain(score.details), *judged]
-
-    def _calls(self, row: Row) -> list[object]:
-        """Return the requests and the nonces of their prompts; an instruction that came before needs no marks."""
-        marks, shared = Marks.of(row, self.metrics), self.texts.shared
-        contents = [message.content for call in row.calls for message in call.messages]
-        roles = [message.role for call in row.calls for message in call.messages]
-        known = [role != "user" and self.texts.has_template(text) for role, text in zip(roles, contents, strict=True)]
-        fresh = [text for text, before in zip(contents, known, strict=True) if not before]
-        templates, nonces = without_nonces(marked(fresh, marks.in_prompts))
-        made = iter(templates)
-        numbers = iter([shared(text if old else next(made)) for text, old in zip(contents, known, strict=True)])
-        replies = map(shared, marked([call.reply for call in row.calls], marks.in_replies))
-        calls = [
-            [
-                call.purpose,
-                call.component,
-                [[m.role, next(numbers), *map(_tool, m.tool_calls)] for m in call.messages],
-                reply,
-                call.cached,
-                call.error,
-            ]
-            for call, reply in zip(row.calls, replies, strict=True)
-        ]
-        return [calls, nonces]
-
-
-def _tool(tool: ToolCall) -> str:
-    return f"{tool.name}({tool.arguments})"
-
-
-def _plain(mapping: Mapping[str, object]) -> object:
-    """Return what JSON can hold; what is not simple, NaN and the infinities take the long way."""
-    values = mapping.values()
-    simple = all(type(v) in _SIMPLE or (isinstance(v, float) and math.isfinite(v)) for v in values)
-    return mapping if simple else to_plain(mapping, "it", lenient=True)
 
 
 def _figure(score: Score | None) -> float | str | None:
@@ -200,12 +142,6 @@ def _figure(score: Score | None) -> float | str | None:
     if score.value is None:
         return "f" if score.status == "failed" else None
     return round(score.value, _DIGITS)
-
-
-def _run(run: Run) -> list[object]:
-    spent, cited = run.spent, [citation.number for citation in run.citations]
-    tokens = spent.usage.input_tokens, spent.usage.output_tokens
-    return [round(spent.seconds, 3), spent.cost, spent.usage.calls, *tokens, run.outcome, run.failure, cited]
 
 
 def _found(finding: Finding) -> list[object]:

@@ -6,10 +6,11 @@ async function record(index, sample) {
   const place = [Math.floor(sample / index.perBlock), sample % index.perBlock];
   const [answers, details] = await Promise.all([block("answers-" + place[0]), block("details-" + place[0])]);
   const [reference, ...given] = answers[place[1]];
-  const [about, finding, ...fields] = details.map((field) => field[place[1]]);
+  const [requests, ...columns] = details;
+  const [about, finding, ...fields] = columns.map((column) => column[place[1]]);
   const rows = given.map((_, number) => {
     const [contexts, ids, run, calls, nonces, ...scores] = fields.map((field) => field[number]);
-    return contexts && { contexts, ids, run, calls, nonces, scores };
+    return contexts && { contexts, ids, run, calls: calls.map(([request, reply]) => [...requests[request], reply]), nonces, scores };
   });
   const answer = (number) => (typeof given[number] === "number" ? given[given[number]] : given[number]);
   return { reference, answers: given.map((_, number) => answer(number)), about, finding, rows };
@@ -19,14 +20,14 @@ async function record(index, sample) {
 async function lookup(index, row) {
   const { contexts, ids, scores, calls } = row;
   const statements = scores.flatMap((score) => (score ? score[2] : []));
-  const templates = calls.flatMap(([, , messages, reply]) => [reply, ...messages.map(([, template]) => template)]);
+  const templates = calls.flatMap(([, , messages, , , reply]) => [reply, ...messages.map(([, template]) => template)]);
   const part = (number) => "texts-" + Math.floor(number / index.textsPerBlock);
   const names = new Set([...contexts, ...ids, ...statements, ...templates].filter(Number.isInteger).map(part));
   const blocks = new Map(await Promise.all([...names].map(async (name) => [name, await block(name)])));
   return (place) => (Number.isInteger(place) ? blocks.get(part(place))[place % index.textsPerBlock] : place);
 }
 
-// The texts that prompts may repeat, numbered as in texts.py.
+// The texts that prompts may repeat, numbered as in `Known` of texts.py.
 function known(index, sample, found, variant, text) {
   const row = found.rows[variant];
   const texts = [...row.contexts.map(text), found.answers[variant], found.reference ?? "", index.questions[sample]];
@@ -62,7 +63,7 @@ function contextList(row, gold, cited, text) {
 }
 
 function callList(calls, filled) {
-  return calls.map(([purpose, component, messages, reply, cached, error]) => made("details", {},
+  return calls.map(([purpose, component, messages, cached, error, reply]) => made("details", {},
     made("summary", {}, [purpose, component, cached ? "from the cache" : "", error ? "failed" : ""].filter(Boolean).join(" · ")),
     ...messages.map(([role, template, ...tools]) => made("div", { class: "message" }, made("h4", {}, role), made("pre", { tabindex: "0" }, [filled(template), ...tools].join("\n")))),
     made("div", { class: "message" }, made("h4", {}, error ? "error" : "reply"), made("pre", { tabindex: "0" }, error || filled(reply)))));
