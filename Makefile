@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check read covered docs clean
 
 # The main job on the embedded corpus: no key, no network beyond the package index.
 demo: .venv/.base
@@ -11,12 +11,18 @@ demo: .venv/.base
 test: .venv/.test
 	$(BIN)/python -m pytest
 
+# What reads the code and what runs it, side by side.
 check: .venv/.dev
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target read covered
+
+read: .venv/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy llmopt tests benchmarks
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+covered: .venv/.dev
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=xml:.coverage.xml
 
 # The docs are Markdown; building them means running every snippet in them.

@@ -1,109 +1,188 @@
 """The whole way of a ranking fitted on labels: words, meaning, a memory of past questions, and `Learned` over them.
 
     python benchmarks/learned.py --cache FOLDER                       # vectors as benchmarks/retrieval.py keeps them
-    python benchmarks/learned.py --cache FOLDER --sets scifact --seeds 3
+    python benchmarks/learned.py --cache FOLDER --adapter             # with an adapter among the parts
+    python benchmarks/learned.py --cache FOLDER --sets scifact --seeds 5
 
 Data and cache: see benchmarks/retrieval.py. Everything is fitted on the train split; what is fitted on hits is fitted
-on held-out hits (ten folds of the train queries). "train, held out" is five-fold cross-validation of the reranker on
-them; choices were made by that column alone, test was only looked at. "seen" are the test queries with a document
-that a train query has, too: what they gain is memory. The ms of a reranker are processor time for 100 hits.
+on held-out hits (ten folds of the train queries). The parts, the features and the regularisation are chosen by
+five-fold cross-validation on those hits, the whole grid is printed, and test is shown for the best setting of every
+kind of parts, the chosen one last. "seen" are the test queries with a document that a train query has, too: what
+they gain is memory. The ms of a reranker are processor time for 100 hits.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Collection as Labels
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeAlias
 
 from retrieval import DATA, Collection, Table, collection, mean, ndcg, recorded, searched
 
-from llmopt._stats import paired_difference
+from llmopt._text import words
 from llmopt.interfaces import Embedder
 from llmopt.reranking import Learned
+from llmopt.reranking.features import feature_rows
 from llmopt.retrieval import BM25, Adapter, Contrast, Dense, Hybrid, PastQuestions, held_out_hits
 from llmopt.types import Document, Hit
 
 TARGETS = {"scifact": {"nDCG@10": 0.82}, "llamaindex-10k-embft": {"nDCG@10": 0.81, "hit@5": 0.90}}
 FETCH = 100
 FOLDS = 10
+PAST = "Learned, past questions"
+LEASTS = (0.3, 0.5, 0.7)
+STRENGTHS = (0.1, 1.0, 10.0, 100.0)
+WORDS = ("coverage", "rare_coverage", "phrase", "length", "numbers")
 
 Fit: TypeAlias = Callable[[Sequence[str], Sequence[Labels[str]]], Hybrid]
-Gains: TypeAlias = Sequence[Mapping[str, float]]
+Lists: TypeAlias = Sequence[Sequence[Hit]]
 
 
-def ways(embedder: Embedder, documents: Sequence[Document]) -> dict[str, Fit]:
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is chosen on train: the parts that find the hits, and how their features are weighed.
+
+    Attributes:
+        way: A name of `ways`.
+        with_words: Whether what is read off the texts counts beside the parts' scores.
+        l2: Strength of the regularisation.
+    """
+
+    way: str
+    with_words: bool
+    l2: float
+
+    def __str__(self) -> str:
+        """Write it on one line."""
+        return f"{self.way}; {'words and scores' if self.with_words else 'scores alone'}; l2 {self.l2:g}"
+
+
+def ways(embedder: Embedder, documents: Sequence[Document], *, adapted: bool) -> dict[str, Fit]:
     """Return, by name, functions from labelled queries to a retriever."""
-    words, meaning = BM25().index(documents), Dense(embedder).index(documents)
+    bm25, dense = BM25().index(documents), Dense(embedder).index(documents)
+
+    def memory(queries: Sequence[str], relevant: Sequence[Labels[str]], least: float) -> PastQuestions:
+        return PastQuestions(embedder, least=least).index(documents).fit(queries, relevant)
 
     def plain(_queries: Sequence[str], _relevant: Sequence[Labels[str]]) -> Hybrid:
-        return Hybrid([words, meaning])
+        return Hybrid([bm25, dense])
 
-    def past(queries: Sequence[str], relevant: Sequence[Labels[str]]) -> Hybrid:
-        memory = PastQuestions(embedder).index(documents).fit(queries, relevant)
-        return Hybrid([words, meaning, memory])
+    def past(queries: Sequence[str], relevant: Sequence[Labels[str]], *, least: float) -> Hybrid:
+        return Hybrid([bm25, dense, memory(queries, relevant, least)])
+
+    def moved(queries: Sequence[str], relevant: Sequence[Labels[str]]) -> Dense:
+        return Dense(Adapter(embedder).fit(queries, relevant, documents)).index(documents)
 
     def adapter(queries: Sequence[str], relevant: Sequence[Labels[str]]) -> Hybrid:
-        moved = Dense(Adapter(embedder).fit(queries, relevant, documents)).index(documents)
-        memory = PastQuestions(embedder).index(documents).fit(queries, relevant)
-        return Hybrid([words, meaning, moved, memory])
+        return Hybrid([bm25, dense, moved(queries, relevant)])
 
-    return {"Learned": plain, "Learned, past questions": past, "Learned, past, adapter": adapter}
+    def both(queries: Sequence[str], relevant: Sequence[Labels[str]]) -> Hybrid:
+        return Hybrid([bm25, dense, moved(queries, relevant), memory(queries, relevant, LEASTS[0])])
+
+    found: dict[str, Fit] = {"Learned": plain}
+    found |= {f"{PAST} from {least}": partial(past, least=least) for least in LEASTS}
+    return {**found, "Learned, adapter": adapter, f"{PAST}, adapter": both} if adapted else found
 
 
-def reranked(ranker: Learned, queries: Sequence[str], lists: Sequence[Sequence[Hit]]) -> list[list[str]]:
+def described(queries: Sequence[str], lists: Sequence[Sequence[Hit]]) -> Lists:
+    """Return the hits with what `Learned` reads off their texts among their signals: read once, not at every fit."""
+    read = cache(words)
+    rows = (feature_rows(query, hits, WORDS, read).tolist() for query, hits in zip(queries, lists, strict=True))
+    return [
+        [replace(hit, signals={**hit.signals, **dict(zip(WORDS, row, strict=True))})
+         for hit, row in zip(hits, found, strict=True)]
+        for hits, found in zip(lists, rows, strict=True)
+    ]  # fmt: skip
+
+
+def signals_of(lists: Lists, *, with_words: bool) -> list[str]:
+    """Return the names of the features that are signals."""
+    names = sorted({name for hits in lists for hit in hits for name in hit.signals})
+    return [f"signal:{name}" for name in names if with_words or name not in WORDS]
+
+
+def reranked(ranker: Learned, queries: Sequence[str], lists: Lists) -> list[list[str]]:
     """Return the ids in their new order."""
     return [[hit.document.id for hit in ranker.rerank(query, hits)] for query, hits in zip(queries, lists, strict=True)]
 
 
-def cross_validated(train: Collection, lists: Sequence[Sequence[Hit]], gains: Gains) -> list[float]:
+def cross_validated(train: Collection, lists: Lists, setting: Setting) -> list[float]:
     """Return nDCG@10 of every train query by a reranker fitted on other queries' held-out hits."""
-    queries = list(train.queries.values())
+    queries, gains = list(train.queries.values()), [train.gains[id] for id in train.queries]
+    features = signals_of(lists, with_words=setting.with_words)
     found = [0.0] * len(queries)
     for part in range(5):
         kept, held = ([n for n in range(len(queries)) if (n % 5 == part) == out] for out in (False, True))
-        ranker = Learned().fit([queries[n] for n in kept], [lists[n] for n in kept], [gains[n] for n in kept])
+        ranker = Learned(l2=setting.l2, features=features)
+        ranker.fit([queries[n] for n in kept], [lists[n] for n in kept], [gains[n] for n in kept])
         rankings = reranked(ranker, [queries[n] for n in held], [lists[n] for n in held])
         for number, ranking in zip(held, rankings, strict=True):
             found[number] = ndcg(ranking, gains[number])
     return found
 
 
-def one_set(name: str, embedder: Embedder, *, adapted: bool) -> Table:
-    """Show what every way gains on a set."""
+def searched_held_out(train: Collection, embedder: Embedder, *, adapted: bool) -> dict[str, Lists]:
+    """Return the hits of every train query by every way, fitted on other queries."""
+    queries = list(train.queries.values())
+    return {
+        way: held_out_hits(fit, queries, train.relevant, k=FETCH, folds=FOLDS)
+        for way, fit in ways(embedder, train.documents, adapted=adapted).items()
+    }
+
+
+def chosen(train: Collection, found: Mapping[str, Lists]) -> list[Setting]:
+    """Print the whole grid, and return the best setting of every kind of way: plain, memory, adapter, both."""
+    queries = list(train.queries.values())
+    columns = [(with_words, l2) for with_words in (True, False) for l2 in STRENGTHS]
+    print(f"\n{train.name}: nDCG@10 of train queries, held out (five folds)")
+    print(f"{'':34}" + "".join(f"{'words' if with_words else 'scores'} {l2:g}".rjust(12) for with_words, l2 in columns))
+    scores: dict[Setting, float] = {}
+    for way, lists in found.items():
+        seen = described(queries, lists)
+        row = [Setting(way, with_words, l2) for with_words, l2 in columns]
+        scores |= {setting: mean(cross_validated(train, seen, setting)) for setting in row}
+        print(f"{way:34}" + "".join(f"{scores[setting]:12.4f}" for setting in row), flush=True)
+    kinds: dict[str, list[Setting]] = {}
+    for setting in scores:
+        kinds.setdefault(re.sub(r" from [\d.]+", "", setting.way), []).append(setting)
+    best = [max(settings, key=scores.__getitem__) for settings in kinds.values()]
+    return sorted(best, key=scores.__getitem__)
+
+
+def one_set(name: str, embedder: Embedder, *, adapted: bool) -> tuple[Table, str]:
+    """Choose on train, show the best setting of every kind on test, and return the rows and the name of the chosen."""
     train, test = collection(name, "train"), collection(name, "test")
-    table = Table(test, train)
     queries, gains = list(train.queries.values()), [train.gains[id] for id in train.queries]
+    held_out = searched_held_out(train, embedder, adapted=adapted)
+    settings = chosen(train, held_out)
+    print(f"chosen on train: {settings[-1]}")
+    table = Table(test, train)
     hybrid = Hybrid([BM25(), Dense(embedder)]).index(train.documents).fit(queries, train.relevant)
     table.add("Hybrid, fitted", *searched(hybrid.index(test.documents), test))
     notes: list[str] = []
-    before: list[float] = []
-    for way in ("Learned", "Learned, past questions", *(["Learned, past, adapter"] if adapted else [])):
-        fit = ways(embedder, train.documents)[
-            way
-        ]  # anew, since `index` below takes the shared parts to other documents
-        lists = held_out_hits(fit, queries, train.relevant, k=FETCH, folds=FOLDS)
-        held = cross_validated(train, lists, gains)
-        gain = f", gain {paired_difference(before, held)} over the way above" if before else ""
-        ranker = Learned().fit(queries, lists, gains)
-        retriever = fit(queries, train.relevant).index(test.documents)
-        found = retriever.retrieve_many(list(test.queries.values()), k=FETCH)
+    for setting in settings:
+        lists = held_out[setting.way]
+        features = None if setting.with_words else signals_of(lists, with_words=False)
+        ranker = Learned(l2=setting.l2, features=features).fit(queries, lists, gains)
+        # Anew, since `index` takes the parts that the ways share to other documents.
+        fit = ways(embedder, train.documents, adapted=adapted)[setting.way]
+        found = fit(queries, train.relevant).index(test.documents).retrieve_many(list(test.queries.values()), k=FETCH)
         started = time.process_time()
         rankings = reranked(ranker, list(test.queries.values()), found)
         milliseconds = (time.process_time() - started) * 1e3 / len(rankings)
-        table.add(way, dict(zip(test.queries, rankings, strict=True)), milliseconds, over="Hybrid, fitted")
+        table.add(setting.way, dict(zip(test.queries, rankings, strict=True)), milliseconds, over="Hybrid, fitted")
         weights = ", ".join(f"{feature} {weight:.2f}" for feature, weight in ranker.weights().items())
-        notes.append(f"{way}: train, held out: nDCG@10 {mean(held):.4f}{gain}\n  weights: {weights}")
-        before = held
-    if adapted:
-        added = paired_difference(*(table.rows[way]["nDCG@10"] for way in list(table.rows)[-2:]))
-        notes.append(f"on test the adapter adds {added} to past questions")
+        notes.append(f"{setting}\n  weights: {weights}")
     print("\n".join(notes))
-    return table
+    return table, settings[-1].way
 
 
 def over_seeds(name: str, embedder: Embedder, count: int) -> list[float]:
@@ -120,9 +199,9 @@ def over_seeds(name: str, embedder: Embedder, count: int) -> list[float]:
     return found
 
 
-def reached(name: str, table: Table) -> bool:
-    """Say which targets the best way meets."""
-    best = table.rows["Learned, past questions"]
+def reached(name: str, table: Table, way: str) -> bool:
+    """Say which targets the chosen way meets."""
+    best = table.rows[way]
     met = {metric: mean(best[metric]) >= target for metric, target in TARGETS[name].items()}
     print(f"{name} targets:", ", ".join(f"{metric} {'met' if yes else 'MISSED'}" for metric, yes in met.items()))
     return all(met.values())
@@ -144,8 +223,8 @@ def main() -> int:
     met: list[bool] = []
     for name in options.sets:
         embedder = recorded(name, options.model, options.cache)
-        table = one_set(name, embedder, adapted=options.adapter)
-        met.append(reached(name, table))
+        table, way = one_set(name, embedder, adapted=options.adapter)
+        met.append(reached(name, table, way))
         seeds = over_seeds(name, embedder, options.seeds) if options.seeds else []
         results[name] = {"queries": table.rows, "adapter seeds": seeds}
     if options.json:

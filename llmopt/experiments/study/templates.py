@@ -10,13 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .texts import Known
+from .texts import MARK, Known
 
 __all__ = ["Template", "Templates", "marked"]
 
-_MARK = "\x01"
-_MARKED = re.compile(rf"{_MARK}(n?)(\d*);")
-_BETWEEN = f"\n{_MARK}|\n"  # cannot come from a text: there every mark is followed by a semicolon
+_MARKED = re.compile(rf"{MARK}(n?)(\d*);")
+_BETWEEN = f"{MARK}|"  # cannot come from a text: there every mark is followed by a semicolon
 _WORTH_A_MARK = 12  # characters
 _REST = 8  # characters of a mark at most: a text with a semicolon in so many first ones could be found inside marks
 _HEAD = 24  # characters: long needles make a search slow, so that their heads are looked for
@@ -29,32 +28,32 @@ class Template:
 
     Attributes:
         text: With marks.
-        parts: Its text in parts: literal ones, and places in the known values.
+        parts: The text around the marks, with room between for what fills them.
+        places: Of what fills them, in the known values.
         needs: How many texts and how many nonces must be known.
     """
 
     text: str
-    parts: Sequence[str | int]
+    parts: Sequence[str]
+    places: Sequence[int]
     needs: tuple[int, int]
 
     @classmethod
     def of(cls, text: str) -> Template:
         """Return the template of a text with marks."""
-        pieces = iter(_MARKED.split(text))
-        parts: list[str | int] = [next(pieces)]
-        needs = [0, 0]
-        for nonce, digits, literal in zip(pieces, pieces, pieces, strict=True):
-            if digits:
-                needs[bool(nonce)] = max(needs[bool(nonce)], int(digits) + 1)
-            parts += (-1 - int(digits) if nonce else int(digits)) if digits else _MARK, literal
-        return cls(text, parts, (needs[0], needs[1]))
+        pieces = _MARKED.split(text)  # each mark gives two of them: whether it is a nonce's, and its digits
+        marks = [(bool(nonce), digits) for nonce, digits in zip(pieces[1::3], pieces[2::3], strict=True)]
+        parts = [part for literal in pieces[::3] for part in (literal, "")][:-1]
+        places = [(-1 - int(digits) if nonce else 1 + int(digits)) if digits else 0 for nonce, digits in marks]
+        return cls(text, parts, places, (max(0, 0, *places), -min(0, 0, *places)))
 
     def makes(self, text: str, known: Known) -> bool:
         """Return whether it becomes this text when it is filled with what is known."""
         if len(known.texts) < self.needs[0] or len(known.nonces) < self.needs[1]:
             return False
-        values = known.values
-        return "".join([part if isinstance(part, str) else values[part] for part in self.parts]) == text
+        filled = [*self.parts]
+        filled[1::2] = [known.values[place] for place in self.places]
+        return "".join(filled) == text
 
 
 class Templates:
@@ -95,18 +94,18 @@ class Templates:
 def marked(texts: Sequence[str], known: Known) -> list[str]:
     """Return the texts with marks for what is known.
 
-    What fills a whole line is found first and fast, so that the search within lines has little left to read.
+    What fills a text or a line is found first and fast, so that the search within lines has little left to read.
     """
     if not texts:
         return []
     marks = _marks(known.texts)
-    whole = _BETWEEN.join([text.replace(_MARK, f"{_MARK};") for text in texts])
+    whole = _BETWEEN.join([marks.get(text) or text.replace(MARK, f"{MARK};") for text in texts])
     whole = "\n".join([marks.get(line, line) for line in whole.split("\n")])
     for text, mark in marks.items():
         if text[:_HEAD] in whole:
             whole = whole.replace(text, mark)
     for number, nonce in enumerate(known.nonces):
-        whole = whole.replace(nonce, f"{_MARK}n{number};")
+        whole = whole.replace(nonce, f"{MARK}n{number};")
     return whole.split(_BETWEEN)
 
 
@@ -114,4 +113,4 @@ def _marks(texts: Sequence[str]) -> Mapping[str, str]:
     """Return a mark for each text that is worth one, the longest first: an answer before the statements in it."""
     numbers = {text: n for n, text in reversed(list(enumerate(texts))) if len(text) >= _WORTH_A_MARK}
     longest_first = sorted(numbers, key=len, reverse=True)
-    return {text: f"{_MARK}{numbers[text]};" for text in longest_first if _MARK not in text and ";" not in text[:_REST]}
+    return {text: f"{MARK}{numbers[text]};" for text in longest_first if MARK not in text and ";" not in text[:_REST]}

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from ...evaluation import Row
 
-__all__ = ["Known", "SharedTexts"]
+__all__ = ["MARK", "Known", "SharedTexts"]
+
+MARK = "\x01"  # begins what stands for a known text
 
 _WORTH_SHARING = 24  # characters; shorter texts cost no more where they stand
 # The closing line of a fence: each that was opened has one, so there is half as much to read.
@@ -41,7 +43,7 @@ class Known:
     Attributes:
         texts: Contexts, answer, reference, question, then each verdict's statement and reason.
         nonces: Of the fences, in the order of the prompts.
-        values: The texts, then the nonces from the last to the first, so that the first one has the place -1.
+        values: What marks stand for: `MARK` itself at 0, the texts from 1 on, the nonces from -1 on backwards.
     """
 
     texts: Sequence[str]
@@ -59,4 +61,4 @@ class Known:
                     texts += verdict.statement, verdict.reason
         prompts = [message.content for call in row.calls for message in call.messages]
         nonces = list(dict.fromkeys([nonce for text in prompts for nonce in _NONCE.findall(text)]))
-        return cls(texts, nonces, [*texts, *reversed(nonces)])
+        return cls(texts, nonces, [MARK, *texts, *reversed(nonces)])

@@ -29,6 +29,7 @@ _OWN_HOSTS = (".openai.com", ".openai.azure.com")
 _PLACEHOLDER_KEY = "not-needed"
 _LONGEST_CONNECT_SECONDS = 10.0
 _MOST_CONNECTIONS = 1000
+_LONGEST_IDLE_SECONDS = 4.0  # usual servers hang up after 5, and a request that crosses that is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,9 @@ class Connection:
 
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                ssl=_trusted() if url.startswith("https:") else True, limit=_MOST_CONNECTIONS
+                ssl=_trusted() if url.startswith("https:") else True,
+                limit=_MOST_CONNECTIONS,
+                keepalive_timeout=_LONGEST_IDLE_SECONDS,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_seconds),

@@ -24,7 +24,8 @@ from llmopt.experiments.study.figures.scale import Scale
 from llmopt.experiments.study.figures.trade_off import Trade, unbeaten
 from llmopt.experiments.study.markup import Markup, element, shown, wrapped
 from llmopt.experiments.study.packed import blocks_of
-from llmopt.experiments.study.texts import Marks, marked, without_nonces
+from llmopt.experiments.study.templates import Template, Templates, marked
+from llmopt.experiments.study.texts import Known
 from llmopt.types import Message, Usage, Verdict
 
 HOSTILE = "</script><script>alert(1)</script>\x00\ud800\u202e<img src=x onerror=alert(2)>&amp;猫"
@@ -129,24 +130,32 @@ def test_base91_brings_the_bytes_back(data: bytes) -> None:
     st.lists(st.text("ab \n\x01", min_size=12), max_size=3),
 )
 def test_templates_give_the_texts_back(texts: list[str], known: list[str]) -> None:
-    marks = Marks.of(Row(Sample(question="", contexts=known)), ()).in_prompts
     texts = [*texts, *(f"before {text} after\n{text}" for text in known)]
-    templates, nonces = without_nonces(marked(texts, marks))
+    calls = tuple(ModelCall("it", "FakeModel", (Message("user", text),), "") for text in texts)
+    found = Known.of(Row(Sample(question="", contexts=known), calls=calls), ())
 
     def filled(match: re.Match[str]) -> str:
         number = match["number"]
-        return "\x01" if not number else nonces[int(number)] if match["nonce"] else known[int(number)]
+        return "\x01" if not number else (found.nonces if match["nonce"] else found.texts)[int(number)]
 
-    assert [re.sub(r"\x01(?P<nonce>n?)(?P<number>\d*);", filled, template) for template in templates] == texts
+    templates = Templates()
+    made = templates.of([("it", text) for text in texts], found)
+    assert [re.sub(r"\x01(?P<nonce>n?)(?P<number>\d*);", filled, template) for template in made] == texts
+    assert templates.of([("it", text) for text in texts], found) == made
+    assert all(Template.of(template).makes(text, found) for template, text in zip(made, texts, strict=True))
 
 
 def test_prompts_that_differ_in_their_sample_alone_become_one_template() -> None:
     def prompt(context: str, question: str) -> list[str]:
-        row = Row(Sample(question=question, id="s", contexts=(context,)))
         shown_ = fence_all([Fenced("context 1", context)])
-        fresh = [f"# Contexts\n{shown_}\n# Question\n{question}"]
-        return without_nonces(marked(fresh, Marks.of(row, ()).in_prompts))[0]
+        text = f"# Contexts\n{shown_}\n# Question\n{question}"
+        call = ModelCall("it", "FakeModel", (Message("user", text),), "")
+        known = Known.of(Row(Sample(question=question, id="s", contexts=(context,)), calls=(call,)), ())
+        searched = marked([text], known)
+        assert Templates().of([("it", text)], known) == templates.of([("it", text)], known) == searched
+        return searched
 
+    templates = Templates()
     first = prompt("Cats sleep most of the day.", "What do cats do all day?")
     assert first == prompt("Dogs bark\nat the moon, often.", "What do the dogs do at night?")
 
@@ -169,11 +178,12 @@ def test_the_data_has_scores_references_and_each_text_once() -> None:
     assert index_of(data)["scores"] == [[[0.3333]], [[0.3333]]]
     assert data["answers-0"] == [["r", "a", "a"]]
     assert data["texts-0"] == [context, "d1"]
-    _, _, contexts, ids, runs, calls, nonces, right = cast("list[object]", data["details-0"])
+    requests, _, _, contexts, ids, runs, calls, nonces, right = cast("list[object]", data["details-0"])
     assert contexts == [[[0], [0]]]
     assert ids == [[[1], [1]]]
     assert runs == [[[0.5, 0.1, 1, 1, 2, "answered", "", []]] * 2]
-    assert calls == [[[["pipeline", "OpenAIChat", [["user", "Read:\n\x010;\nq?"]], "a", True, ""]]] * 2]
+    assert requests == [["pipeline", "OpenAIChat", [["user", "Read:\n\x010;\nq?"]], True, ""]]
+    assert calls == [[[[0, "a"]]] * 2]
     assert nonces == [[[], []]]
     assert right == [[["so", {}, [0], [True], ["helps"], []]] * 2]
 
