@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -65,31 +66,31 @@ class Rotation:
         places, documents = pairs.labels(train)
         cross = pairs.queries[train][places].T @ pairs.documents[documents]
         left, _, right = np.linalg.svd(cross.astype(np.float64))
-        identity = np.eye(len(cross))
-        for share in np.linspace(0, 1, self.points + 1)[1 : points + 1].tolist():
-            yield (identity + share * (left @ right - identity)).astype(np.float32)
+        yield from islice(_from_identity(cast(Floats, left @ right), self.points), points)
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Gradient steps on the contrastive loss InfoNCE, from the identity on; the path is the steps.
+    """A map trained on the contrastive loss InfoNCE; the path mixes it with the identity, from a little to all of it.
 
     The loss is the cross-entropy of picking a query's document by cosine times `scale` among the documents
     of its batch and mined hard negatives; other positives of a query never count as negatives. Optimiser:
-    Adam (Kingma and Ba 2015).
+    Adam (Kingma and Ba 2015), its rate falling to 0. Mixed with the identity, a map that is trained to the
+    end remembers more at the same harm to unseen documents than one whose training is stopped (WiSE-FT,
+    Wortsman et al. 2022).
 
     Attributes:
         points: Maps on the path.
-        steps: Gradient steps between two of them.
-        rate: Learning rate.
+        steps: Gradient steps of the training.
+        rate: Learning rate of the first step.
         scale: Inverse temperature.
         negatives: Hard negatives mined per query.
         seed: For the order of the pairs and the documents to mine in.
     """
 
     points: int = 24
-    steps: int = 10
-    rate: float = 3e-4
+    steps: int = 240
+    rate: float = 1e-3
     scale: float = 20.0
     negatives: int = 16
     seed: int = 0
@@ -102,20 +103,21 @@ class Contrast:
 
     def path(self, pairs: Pairs, train: Positions, points: int) -> Iterator[Matrix]:
         """Yield the maps of the first `points` points."""
+        yield from islice(_from_identity(self._trained(pairs, train).astype(np.float64), self.points), points)
+
+    def _trained(self, pairs: Pairs, train: Positions) -> Matrix:
         random = np.random.default_rng(self.seed)
         hard = self._mined(pairs, train, random)
         places, documents = pairs.labels(train)
         size = int(np.clip(len(places) // 7, 32, 512))
-        batches = _batches(len(places), size, random)
-        adam = _Adam(np.eye(pairs.queries.shape[1], dtype=np.float32), self.rate)
+        adam = _Adam(np.eye(pairs.queries.shape[1], dtype=np.float32))
         taken = max(1, min(self.negatives, _ROWS_PER_STEP // size))
-        for _ in range(points):
-            for _ in range(self.steps):
-                batch = next(batches)
-                columns = random.permutation(hard.shape[1])[:taken]
-                candidates = np.union1d(documents[batch], hard[places[batch]][:, columns])
-                adam.step(self._gradient(adam.map, pairs, train[places[batch]], documents[batch], candidates))
-            yield adam.map.copy()
+        for step, batch in enumerate(islice(_batches(len(places), size, random), self.steps)):
+            columns = random.permutation(hard.shape[1])[:taken]
+            candidates = np.union1d(documents[batch], hard[places[batch]][:, columns])
+            gradient = self._gradient(adam.map, pairs, train[places[batch]], documents[batch], candidates)
+            adam.step(gradient, self.rate * (1 - step / self.steps))
+        return adam.map
 
     def _gradient(
         self, map: Matrix, pairs: Pairs, queries: Positions, targets: Positions, candidates: Positions
@@ -167,28 +169,35 @@ def _check_points(points: int) -> None:
 
 
 class _Adam:
-    def __init__(self, map: Matrix, rate: float) -> None:
+    def __init__(self, map: Matrix) -> None:
         self.map: Matrix = map
-        self._rate = rate
         self._mean: Matrix = np.zeros_like(map)
         self._square: Matrix = np.zeros_like(map)
         self._steps = 0
 
-    def step(self, gradient: Matrix) -> None:
+    def step(self, gradient: Matrix, rate: float) -> None:
         self._steps += 1
         self._mean += 0.1 * (gradient - self._mean)
         self._square += 0.001 * (gradient * gradient - self._square)
         mean = self._mean / (1 - 0.9**self._steps)
         square = self._square / (1 - 0.999**self._steps)
-        self.map -= self._rate * mean / (np.sqrt(square) + 1e-8)
+        self.map -= rate * mean / (np.sqrt(square) + 1e-8)
+
+
+def _from_identity(map: Floats, points: int) -> Iterator[Matrix]:
+    """Yield mixtures of the identity with a map, from a little of it to all of it."""
+    identity = np.eye(len(map))
+    for share in np.linspace(0, 1, points + 1)[1:].tolist():
+        yield (identity + share * (map - identity)).astype(np.float32)
 
 
 def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[Positions]:
-    """Yield places of pairs without end, in a new order each time round."""
+    """Yield places of pairs without end, in a new order each time round, in batches as large as each other.
+
+    Adam would follow a remainder of a few pairs as far as a whole batch.
+    """
     while True:
-        order = random.permutation(count)
-        for start in range(0, count, size):
-            yield order[start : start + size]
+        yield from np.array_split(random.permutation(count), max(1, count // size))
 
 
 def _other_positives(

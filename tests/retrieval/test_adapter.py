@@ -21,7 +21,7 @@ from llmopt.testing.contracts import EmbedderContract
 from llmopt.types import Document, Matrix, TextKind, Usage
 
 COUNT, DIMENSIONS = 240, 16
-FAST = Contrast(points=5, steps=10, rate=3e-3)
+FAST = Contrast(points=5, steps=50, rate=3e-3)
 
 
 @dataclass(repr=False, eq=False)

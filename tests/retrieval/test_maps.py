@@ -17,7 +17,7 @@ from llmopt.retrieval._pairs import Pairs, folds_of, unit
 from llmopt.retrieval.maps import Contrast, Learning, Ridge, Rotation
 from llmopt.types import Matrix
 
-LEARNINGS: list[Learning] = [Contrast(points=4, steps=5, rate=3e-3), Ridge(points=6), Rotation(points=4)]
+LEARNINGS: list[Learning] = [Contrast(points=4, steps=20, rate=3e-3), Ridge(points=6), Rotation(points=4)]
 
 
 def turned(count: int, dimensions: int, noise: float, seed: int = 0) -> Pairs:
