@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Sequence
+from contextlib import nullcontext
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -16,15 +17,21 @@ from .._trace import Recorder, record, spend
 from ..errors import ContractError, ModelError
 from ..interfaces import Embedder
 from ..types import Matrix, TextKind, Usage
+from .gate import Gate
 
 __all__ = ["Coalesced", "coalesced"]
 
 _MOST_TEXTS = 256
 
 
-def coalesced(embedder: Embedder) -> Embedder:
-    """Return the embedder with requests put together; one that computes on the spot as it is."""
-    return Coalesced(embedder) if inspect.iscoroutinefunction(embedder.embed) else embedder
+def coalesced(embedder: Embedder, gate: Gate | None = None) -> Embedder:
+    """Return the embedder with requests put together; one that computes on the spot as it is.
+
+    Args:
+        embedder: To be asked.
+        gate: Where those who ask hold places; they lend them while they wait.
+    """
+    return Coalesced(embedder, gate) if inspect.iscoroutinefunction(embedder.embed) else embedder
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +63,14 @@ class Coalesced(Embedder):
 
     Args:
         inner: The embedder that is asked.
+        gate: Where those who ask hold places.
     """
 
+    incidental: ClassVar[frozenset[str]] = frozenset({"gate"})
     passes_through: ClassVar[bool] = True
 
     inner: Embedder
+    gate: Gate | None = None
     _queues: dict[tuple[asyncio.AbstractEventLoop, TextKind], _Queue] = field(
         init=False, default_factory=dict[tuple[asyncio.AbstractEventLoop, TextKind], "_Queue"]
     )
@@ -71,7 +81,8 @@ class Coalesced(Embedder):
         queue = self._queues.get(key)
         if queue is None:
             queue = self._queues[key] = _Queue(self.inner, kind)
-        share = await queue.ask(texts) if texts else None
+        with nullcontext() if self.gate is None else self.gate.lent():
+            share = await queue.ask(texts) if texts else None
         if share is None:
             return await call(self.inner.embed, texts, kind)
         spend(share.usage, share.paid)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import traceback
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from ..errors import LlmoptError, ModelOutputError
 from ..interfaces import Metric
 from ..types import Answer, Sample, Score
 from .coalesced import coalesced
+from .gate import Gate
 from .keeping import Keeping, KeptRun, Measured
 from .needs import excused
 from .ordered import side_by_side
@@ -75,7 +75,8 @@ class Measuring:
         pipeline: What answers; None when the samples come with answers.
         keeping: The journal; None: nothing is kept.
         repeats: How often every metric that does not only compute measures a sample.
-        concurrency: How many pipeline runs and measurements go on at a time.
+        concurrency: How many pipeline runs and measurements go on at a time; those who wait for vectors that they ask
+            for together with others do not count.
         prompts: Whether rows keep the requests to chat models.
         partial: Whether samples may lack what a metric needs.
     """
@@ -93,11 +94,11 @@ class Measuring:
     ) -> None:
         self._keeping = keeping
         self._pipeline = pipeline if keeping is None else keeping.wired(pipeline)
-        self._gate = asyncio.Semaphore(concurrency)
+        self._gate = Gate(concurrency)
         self._prompts = prompts
         self._partial = partial
         self._names = [metric.name for metric in metrics]
-        together = Rewiring(lambda model: model, coalesced)
+        together = Rewiring(lambda model: model, lambda embedder: coalesced(embedder, self._gate))
         wired = [together.apply(metric) for metric in metrics]
         if keeping is not None:
             wired = [keeping.wired(metric) for metric in wired]

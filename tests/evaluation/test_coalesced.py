@@ -211,3 +211,11 @@ def test_a_journal_keeps_each_samples_rows(tmp_path: Path) -> None:
     )
     assert len(inner.requests) == made + 1
     assert [row.scores for row in second][:40] == [row.scores for row in first]
+
+
+def test_who_waits_for_vectors_takes_no_place_of_those_who_do_not() -> None:
+    inner = Remote()
+    report = Evaluator([SemanticSimilarity(inner)], concurrency=4).run(SAMPLES)
+    assert report.summary("semantic_similarity").scored == len(SAMPLES)
+    assert len(inner.requests) <= 4  # it would be 10
+    assert inner.most == 1
