@@ -19,7 +19,7 @@ from ..interfaces.config import dump, load
 from ..types import Document, Matrix, MaybeAwaitable, TextKind, Usage
 from ._arrays import map_array, save_array
 from ._groups import groups_of
-from ._labels import checked_labels
+from ._labelled_texts import LabelledTexts
 from ._later import then
 from ._pairs import Pairs
 from .adapter_report import AdapterReport, validated
@@ -115,18 +115,13 @@ class Adapter(Embedder):
         self, queries: Sequence[str], relevant: Sequence[Collection[str]], documents: Sequence[Document]
     ) -> Self:
         """Learn from labelled queries; the async twin of `fit`."""
-        texts = {document.id: document.text for document in documents}
-        labels = checked_labels("Adapter.fit", queries, relevant, texts)
-        wanted = _merged(queries, labels, texts)
-        ranked = _ranked(wanted, texts, self.seed)
-        rows = {text: row for row, text in enumerate(ranked)}
-        positives = [sorted({rows[text] for text in found}) for found in wanted.values()]
+        texts = LabelledTexts.of("Adapter.fit", queries, relevant, documents, most=_MOST_DOCUMENTS, seed=self.seed)
         pairs = Pairs.of(
-            await self.embedder.aencode(list(wanted), kind="query"),
-            await self.embedder.aencode(ranked, kind="document"),
-            positives,
+            await self.embedder.aencode(texts.queries, kind="query"),
+            await self.embedder.aencode(texts.documents, kind="document"),
+            texts.positives,
         )
-        self._map, self._report = await call(self._learnt, pairs, positives)
+        self._map, self._report = await call(self._learnt, pairs, texts.positives)
         return self
 
     def _learnt(self, pairs: Pairs, positives: Sequence[Sequence[int]]) -> tuple[Matrix | None, AdapterReport]:
@@ -165,27 +160,3 @@ def _mapped(vectors: Matrix, map: Matrix) -> Matrix:
             f"the adapter was fitted on {len(map)} dimensions and the embedder gives {vectors.shape[1]}: fit it again"
         )
     return vectors @ map if len(vectors) else vectors
-
-
-def _merged(queries: Sequence[str], labels: Sequence[Sequence[str]], texts: dict[str, str]) -> dict[str, set[str]]:
-    """Return the relevant texts by query; equal queries count once, with what is relevant to any of them."""
-    merged: dict[str, set[str]] = {}
-    for query, ids in zip(queries, labels, strict=True):
-        blank = [id for id in ids if not texts[id].strip()]
-        if blank or not query.strip():
-            what = f"the document {blank[0]!r}" if blank else "a query"
-            raise UsageError(f"`Adapter.fit`: {what} has no text, so there is nothing to learn: leave it out")
-        merged.setdefault(query, set()).update(texts[id] for id in ids)
-    return merged
-
-
-def _ranked(wanted: dict[str, set[str]], texts: dict[str, str], seed: int) -> list[str]:
-    """Return the different texts to rank, the relevant ones first."""
-    labelled = dict.fromkeys(text for found in wanted.values() for text in sorted(found))
-    others = list(dict.fromkeys(text for text in texts.values() if text.strip() and text not in labelled))
-    room = max(0, _MOST_DOCUMENTS - len(labelled))
-    if len(others) > room:
-        drawn = np.random.default_rng(seed).choice(len(others), room, replace=False)
-        kept: list[int] = np.sort(drawn).tolist()
-        others = [others[number] for number in kept]
-    return [*labelled, *others]

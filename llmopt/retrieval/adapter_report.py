@@ -14,8 +14,7 @@ from ._pairs import Pairs, folds_of
 from ._top import Positions
 from .maps import Learning
 
-__all__ = ["AdapterReport", "HeldOut", "Trial", "validated"]
-
+__all__ = ["AdapterReport", "HeldOut", "Trial", "judged", "validated"]
 
 _LEAST_QUERIES = 20
 
@@ -33,6 +32,23 @@ class HeldOut:
     before: float
     after: float
     gain: Estimate
+
+    @classmethod
+    def of(cls, before: Floats, after: Floats, groups: Sequence[str]) -> HeldOut | None:
+        """Compare the gains of queries; None where there are none."""
+        if not len(before):
+            return None
+        return cls(float(before.mean()), float(after.mean()), paired_difference(before, after, groups=groups))
+
+    @property
+    def harmed(self) -> bool:
+        """Whether the mean falls."""
+        return self.gain.value is not None and self.gain.value < 0
+
+    @property
+    def wins(self) -> bool:
+        """Whether the gain is beyond its error bar, on queries enough."""
+        return self.gain.n >= _LEAST_QUERIES and self.gain.low is not None and self.gain.low > 0
 
     def __str__(self) -> str:
         """Write both figures and the gain."""
@@ -92,12 +108,8 @@ class _Measured:
 
     def held_out(self, point: int) -> HeldOut | None:
         """Return what the map at a point does to these queries; None where there are none."""
-        if not self.groups:
-            return None
-        before = np.concatenate(self.before)
-        after = np.concatenate([gains[point] for gains in self.after])
-        gain = paired_difference(before, after, groups=self.groups)
-        return HeldOut(float(before.mean()), float(after.mean()), gain)
+        after = [gains[point] for gains in self.after]
+        return HeldOut.of(np.concatenate(self.before), np.concatenate(after), self.groups) if after else None
 
 
 def validated(pairs: Pairs, groups: Positions, learning: Learning, seed: int, *, must_generalise: bool) -> Trial:
@@ -118,21 +130,16 @@ def validated(pairs: Pairs, groups: Positions, learning: Learning, seed: int, *,
                 measured.after.append([pairs.gains(chosen, map, pool) for map in last])
     mix = _share_seen(pairs)
     trials = [(unseen.held_out(point), seen.held_out(point)) for point in range(learning.points)]
-    harmless = [point for point, (held, _) in enumerate(trials) if held is not None and _value(held) >= 0]
-    if not harmless:
-        return Trial(_refused(pairs, trials), 0, None)
-    best = max(harmless, key=lambda point: mix * _value(trials[point][1]) + (1 - mix) * _value(trials[point][0]))
-    report = _report(pairs, *trials[best], (best + 1) / learning.points, must_generalise=must_generalise)
+    harmless = [point for point, (held, _) in enumerate(trials) if held is not None and not held.harmed]
+    best = max(
+        harmless, key=lambda point: mix * _value(trials[point][1]) + (1 - mix) * _value(trials[point][0]), default=0
+    )
+    report = judged(pairs, *trials[best], (best + 1) / learning.points, must_generalise=must_generalise)
     return Trial(report, best + 1, last[best] if last else None)
 
 
 def _value(held: HeldOut | None) -> float:
     return 0.0 if held is None or held.gain.value is None else held.gain.value
-
-
-def _wins(held: HeldOut | None) -> bool:
-    # The point was picked for its gain, which with a handful of queries makes luck look like one.
-    return held is not None and held.gain.n >= _LEAST_QUERIES and held.gain.low is not None and held.gain.low > 0
 
 
 def _share_seen(pairs: Pairs) -> float:
@@ -143,33 +150,32 @@ def _share_seen(pairs: Pairs) -> float:
     return 1 - len(np.unique(places[alone])) / len(everything)
 
 
-def _report(
+def judged(
     pairs: Pairs, unseen: HeldOut | None, seen: HeldOut | None, strength: float, *, must_generalise: bool
 ) -> AdapterReport:
-    generalises, remembers = _wins(unseen), _wins(seen)
-    if generalises and remembers:
-        reason = "it helps on documents with and without labelled questions"
+    """Return whether what did this to held-out queries is kept, and why.
+
+    Args:
+        pairs: All labelled queries.
+        unseen: Queries about unseen documents; where the mean falls nothing is kept.
+        seen: Queries about documents that other queries, learnt from, are about.
+        strength: For the report.
+        must_generalise: Keep only what wins on unseen documents.
+    """
+    generalises, remembers = (held is not None and held.wins for held in (unseen, seen))
+    harmless = unseen is not None and not unseen.harmed
+    kept = harmless and (generalises or (remembers and not must_generalise))
+    if unseen is None:
+        reason = "all labelled queries share documents, so none can be held out with unseen ones"
+    elif unseen.harmed:
+        reason = "even at its weakest it harms queries on unseen documents"
     elif generalises:
-        reason = "it helps on documents without labelled questions"
+        reason = f"it helps on documents {'with and ' if remembers else ''}without labelled questions"
     elif remembers:
         reason = "it helps on documents with labelled questions, by remembering them; on others no gain is shown"
     elif max(held.gain.n if held else 0 for held in (unseen, seen)) < _LEAST_QUERIES:
         reason = f"fewer than {_LEAST_QUERIES} labelled queries to hold out show nothing"
     else:
         reason = "no gain beyond the error bar on queries that were held out"
-    kept = generalises or (remembers and not must_generalise)
-    return AdapterReport(kept, reason, strength if kept else 0.0, unseen, seen, *_sizes(pairs))
-
-
-def _refused(pairs: Pairs, trials: Sequence[tuple[HeldOut | None, HeldOut | None]]) -> AdapterReport:
-    unseen, seen = trials[0] if trials else (None, None)
-    reason = (
-        "all labelled queries share documents, so none can be held out with unseen ones"
-        if unseen is None
-        else "even the weakest map harms queries on unseen documents"
-    )
-    return AdapterReport(False, reason, 0.0, unseen, seen, *_sizes(pairs))
-
-
-def _sizes(pairs: Pairs) -> tuple[int, int]:
-    return len(pairs.starts) - 1, len(pairs.documents)
+    sizes = len(pairs.starts) - 1, len(pairs.documents)
+    return AdapterReport(kept, reason, strength if kept else 0.0, unseen, seen, *sizes)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Sequence
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
-from .._stats import paired_difference
 from .._sync import call, run_sync
 from ..errors import UsageError
 from ..interfaces import Component
@@ -20,12 +19,11 @@ from ._groups import groups_of
 from ._labelled_texts import LabelledTexts
 from ._pairs import Pairs, folds_of
 from ._top import Positions
-from .adapter_report import AdapterReport, HeldOut
+from .adapter_report import AdapterReport, HeldOut, judged
 
 __all__ = ["FineTuning", "TrainableEmbedder"]
 
 _MOST_DOCUMENTS = 5_000
-_LEAST_QUERIES = 20
 _QUERIES_PER_BLOCK = 256
 
 
@@ -161,13 +159,13 @@ class FineTuning(Component, Generic[E]):
         groups = groups_of(texts.positives, len(texts.documents))
         fold = folds_of(before, groups, self.seed)[0]
         self._tuned, everything = None, np.arange(len(texts.queries))
-        self._report = _refused(before)
+        unseen = seen = None
         if len(fold.train) and len(fold.unseen):
             with tempfile.TemporaryDirectory() as folder:
                 trial = await self._trained(texts, before, fold.train, Path(folder) / "trial", progress)
                 after = await _embedded(trial, texts)
             unseen, seen = (_held_out(before, after, chosen, groups) for chosen in (fold.unseen, fold.seen))
-            self._report = _judged(before, unseen, seen, must_generalise=self.must_generalise)
+        self._report = judged(before, unseen, seen, 1.0, must_generalise=self.must_generalise)
         if self._report.kept:
             self._tuned = await self._trained(texts, before, everything, Path(self.folder), progress)
         return self
@@ -217,34 +215,6 @@ def _mined(pairs: Pairs, chosen: Positions, count: int) -> list[list[int]]:
 
 
 def _held_out(before: Pairs, after: Pairs, chosen: Positions, groups: Positions) -> HeldOut | None:
-    if not len(chosen):
-        return None
     pool = np.arange(len(before.documents))
-    first, second = before.gains(chosen, None, pool), after.gains(chosen, None, pool)
-    gain = paired_difference(first, second, groups=[str(group) for group in groups[chosen].tolist()])
-    return HeldOut(float(first.mean()), float(second.mean()), gain)
-
-
-def _refused(pairs: Pairs) -> AdapterReport:
-    reason = "all labelled queries share documents, so none can be held out with unseen ones"
-    return AdapterReport(False, reason, 0.0, None, None, len(pairs.queries), len(pairs.documents))
-
-
-def _judged(pairs: Pairs, unseen: HeldOut | None, seen: HeldOut | None, *, must_generalise: bool) -> AdapterReport:
-    generalises, remembers = _wins(unseen), _wins(seen)
-    harms = unseen is not None and unseen.gain.value is not None and unseen.gain.value < 0
-    kept = not harms and (generalises or (remembers and not must_generalise))
-    if harms:
-        reason = "it harms queries on unseen documents"
-    elif generalises:
-        reason = f"it helps on documents {'with and ' if remembers else ''}without labelled questions"
-    elif remembers:
-        reason = "it helps on documents with labelled questions, by remembering them; on others no gain is shown"
-    else:
-        reason = f"no gain beyond the error bar on held-out queries, or fewer than {_LEAST_QUERIES} of them"
-    shown = replace(_refused(pairs), kept=kept, reason=reason, strength=float(kept))
-    return replace(shown, unseen=unseen, seen=seen)
-
-
-def _wins(held: HeldOut | None) -> bool:
-    return held is not None and held.gain.n >= _LEAST_QUERIES and held.gain.low is not None and held.gain.low > 0
+    names = [str(group) for group in groups[chosen].tolist()]
+    return HeldOut.of(before.gains(chosen, None, pool), after.gains(chosen, None, pool), names)

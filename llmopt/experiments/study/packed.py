@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pydantic_core import to_json
+
 from ...types import Sample, Score
 from ..diagnosis import Finding
 from .base91 import base91
@@ -23,11 +25,10 @@ from .texts import SharedTexts
 __all__ = ["Block", "blocks_of"]
 
 _SAMPLES, _TEXTS = 400, 500  # per block: what opens in a few milliseconds
-_LEVEL = 9
+_LEVEL = 5  # 9 makes the page 4 % smaller in four times the time
 _DIGITS = 4
 
 T = TypeVar("T")
-_written = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,11 @@ class Block:
 def blocks_of(study: StudyContent) -> list[Block]:
     """Return the samples of all variants, packed."""
     with ThreadPoolExecutor(4) as threads:  # the compressor releases the lock
-        packing = [threads.submit(_block, name, text) for name, text in _Packer(study).parts()]
+        packing = [threads.submit(_block, name, data) for name, data in _Packer(study).parts()]
         return [each.result() for each in packing]
 
 
-def _block(name: str, text: str) -> Block:
-    try:
-        data = text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, which models do emit, has no UTF-8 form
-        data = json.dumps(json.loads(text)).encode()
+def _block(name: str, data: bytes) -> Block:
     packed = gzip.compress(data, _LEVEL, mtime=0)
     return Block(name, base91(packed), len(packed))
 
@@ -71,7 +68,7 @@ class _Packer:
         self.texts = SharedTexts()
         self.details = Details(self.metrics, self.texts)
 
-    def parts(self) -> Iterator[tuple[str, str]]:
+    def parts(self) -> Iterator[tuple[str, bytes]]:
         """Yield names and JSON; the texts come last, when all are known."""
         yield "index", _written(self._index())
         for number, ids in enumerate(_cut(self.ids, _SAMPLES)):
@@ -125,8 +122,8 @@ class _Packer:
                 found.append(answer)
         return found
 
-    def _fields(self, id: str) -> list[str]:
-        """Return the fields of a sample as JSON: texts, unlike lists, cost the garbage collector nothing."""
+    def _fields(self, id: str) -> list[bytes]:
+        """Return the fields of a sample as JSON: bytes, unlike lists, cost the garbage collector nothing."""
         sample = self._sample(id)
         about = [sample.gold, sample.group, sample.answerable, plain(sample.metadata)]
         finding = self.findings.get(id)
@@ -153,8 +150,15 @@ def _found(finding: Finding) -> list[object]:
     ]
 
 
-def _listed(items: Iterable[str]) -> str:
-    return f"[{','.join(items)}]"
+def _written(value: object) -> bytes:
+    try:
+        return to_json(value, inf_nan_mode="null")
+    except ValueError:  # half a surrogate pair, which models do emit, has no UTF-8 form
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _listed(items: Iterable[bytes]) -> bytes:
+    return b"[%b]" % b",".join(items)
 
 
 def _cut(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

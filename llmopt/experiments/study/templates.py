@@ -110,7 +110,9 @@ def marked(texts: Sequence[str], known: Known) -> list[str]:
 
 
 def _marks(texts: Sequence[str]) -> Mapping[str, str]:
-    """Return a mark for each text that is worth one, the longest first: an answer before the statements in it."""
-    numbers = {text: n for n, text in reversed(list(enumerate(texts))) if len(text) >= _WORTH_A_MARK}
-    longest_first = sorted(numbers, key=len, reverse=True)
-    return {text: f"{MARK}{numbers[text]};" for text in longest_first if MARK not in text and ";" not in text[:_REST]}
+    """Return a mark for each text that is worth one; of equal texts the first one's."""
+    marks: dict[str, str] = {}
+    for number, text in enumerate(texts):
+        if len(text) >= _WORTH_A_MARK and MARK not in text and ";" not in text[:_REST]:
+            marks.setdefault(text, f"{MARK}{number};")
+    return marks

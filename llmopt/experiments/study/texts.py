@@ -41,7 +41,7 @@ class Known:
     """What the prompts and replies of a row are made of, beside the words of their templates.
 
     Attributes:
-        texts: Contexts, answer, reference, question, then each verdict's statement and reason.
+        texts: Contexts, answer, reference, question, the verdicts' reasons, their statements: one may hold a later one.
         nonces: Of the fences, in the order of the prompts.
         values: What marks stand for: `MARK` itself at 0, the texts from 1 on, the nonces from -1 on backwards.
     """
@@ -54,11 +54,10 @@ class Known:
     def of(cls, row: Row, metrics: Sequence[str]) -> Known:
         """Return what is known of a row."""
         sample = row.sample
-        texts = [*sample.contexts, sample.answer, sample.reference or "", sample.question]
-        for metric in metrics:
-            if score := row.scores.get(metric):
-                for verdict in score.verdicts:
-                    texts += verdict.statement, verdict.reason
+        verdicts = [verdict for metric in metrics if (score := row.scores.get(metric)) for verdict in score.verdicts]
+        own = sample.answer, sample.reference or "", sample.question
+        judged = *[verdict.reason for verdict in verdicts], *[verdict.statement for verdict in verdicts]
+        texts = [*sample.contexts, *own, *judged]
         prompts = [message.content for call in row.calls for message in call.messages]
         nonces = list(dict.fromkeys([nonce for text in prompts for nonce in _NONCE.findall(text)]))
         return cls(texts, nonces, [MARK, *texts, *reversed(nonces)])

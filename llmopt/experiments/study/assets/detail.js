@@ -31,7 +31,8 @@ async function lookup(index, row) {
 function known(index, sample, found, variant, text) {
   const row = found.rows[variant];
   const texts = [...row.contexts.map(text), found.answers[variant], found.reference ?? "", index.questions[sample]];
-  for (const score of row.scores) if (score) score[2].forEach((statement, place) => texts.push(text(statement), score[4][place]));
+  const scores = row.scores.filter(Boolean);
+  texts.push(...scores.flatMap((score) => score[4]), ...scores.flatMap((score) => score[2].map(text)));
   return (template) => text(template).replace(/\u0001(n?)(\d*);/g, (_, nonce, number) => (number === "" ? "\u0001" : nonce ? row.nonces[number] : texts[number]));
 }
 
