@@ -131,9 +131,8 @@ def validated(pairs: Pairs, groups: Positions, learning: Learning, seed: int, *,
     mix = _share_seen(pairs)
     trials = [(unseen.held_out(point), seen.held_out(point)) for point in range(learning.points)]
     harmless = [point for point, (held, _) in enumerate(trials) if held is not None and not held.harmed]
-    best = max(
-        harmless, key=lambda point: mix * _value(trials[point][1]) + (1 - mix) * _value(trials[point][0]), default=0
-    )
+    values = [mix * _value(known) + (1 - mix) * _value(new) for new, known in trials]
+    best = max(harmless, key=values.__getitem__, default=0)
     report = judged(pairs, *trials[best], (best + 1) / learning.points, must_generalise=must_generalise)
     return Trial(report, best + 1, last[best] if last else None)
 
@@ -168,7 +167,7 @@ def judged(
     if unseen is None:
         reason = "all labelled queries share documents, so none can be held out with unseen ones"
     elif unseen.harmed:
-        reason = "even at its weakest it harms queries on unseen documents"
+        reason = "it harms queries on unseen documents"
     elif generalises:
         reason = f"it helps on documents {'with and ' if remembers else ''}without labelled questions"
     elif remembers:
