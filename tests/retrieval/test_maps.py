@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import islice
 from typing import cast
 
 import numpy as np
@@ -14,7 +15,13 @@ from hypothesis import strategies as st
 from llmopt.errors import UsageError
 from llmopt.retrieval._groups import groups_of
 from llmopt.retrieval._pairs import Pairs, folds_of, unit
-from llmopt.retrieval.maps import Contrast, Learning, Ridge, Rotation
+from llmopt.retrieval.maps import (
+    Contrast,
+    Learning,
+    Ridge,
+    Rotation,
+    _batches,  # pyright: ignore[reportPrivateUsage]
+)
 from llmopt.types import Matrix
 
 LEARNINGS: list[Learning] = [Contrast(points=4, steps=20, rate=3e-3), Ridge(points=6), Rotation(points=4)]
@@ -76,6 +83,14 @@ def test_the_gradient_is_that_of_the_loss() -> None:
         cast(Matrix, start), pairs, np.arange(4), targets, candidates
     )
     np.testing.assert_allclose(gradient, numeric, atol=1e-6)
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 32), (33, 32), (590, 84), (919, 131)])
+def test_every_batch_is_a_whole_one_and_every_pair_has_its_turn(count: int, size: int) -> None:
+    rounds = max(1, count // size)
+    batches = list(islice(_batches(count, size, np.random.default_rng(0)), rounds))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(count))
+    assert min(len(batch) for batch in batches) >= min(count, size)
 
 
 def test_mined_negatives_are_near_and_never_answers() -> None:
