@@ -94,13 +94,14 @@ class Templates:
 def marked(texts: Sequence[str], known: Known) -> list[str]:
     """Return the texts with marks for what is known.
 
-    What fills a text or a line is found first and fast, so that the search within lines has little left to read.
+    What fills a text, a line or a pair of quotes is found first and fast, so that the search has little left to read.
     """
     if not texts:
         return []
     marks = _marks(known.texts)
     whole = _BETWEEN.join([marks.get(text) or text.replace(MARK, f"{MARK};") for text in texts])
-    whole = "\n".join([marks.get(line, line) for line in whole.split("\n")])
+    for end in ("\n", '"'):
+        whole = end.join([marks.get(piece, piece) for piece in whole.split(end)])
     for text, mark in marks.items():
         if text[:_HEAD] in whole:
             whole = whole.replace(text, mark)

@@ -136,7 +136,10 @@ async function start() {
   async function readAnswers() {
     for (let part = 0; part * index.perBlock < index.ids.length; part += 1) {
       const answers = await block("answers-" + part);
-      answers.forEach((given, at) => { texts[part * index.perBlock + at] += "\n" + given.filter((text) => typeof text === "string").join("\n").toLowerCase(); });
+      answers.forEach((given, at) => {
+        const number = part * index.perBlock + at; // joined, not added: browsers put sums together when they are first searched
+        texts[number] = [texts[number], ...given.filter((text) => typeof text === "string")].join("\n").toLowerCase();
+      });
     }
     searchable = true;
     performance.mark("search-ready");
