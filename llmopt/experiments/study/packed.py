@@ -154,7 +154,7 @@ def _written(value: object) -> bytes:
     try:
         return to_json(value, inf_nan_mode="null")
     except ValueError:  # half a surrogate pair, which models do emit, has no UTF-8 form
-        return json.dumps(value, separators=(",", ":")).encode()
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _listed(items: Iterable[bytes]) -> bytes:

@@ -45,7 +45,7 @@ class Template:
         marks = [(bool(nonce), digits) for nonce, digits in zip(pieces[1::3], pieces[2::3], strict=True)]
         parts = [part for literal in pieces[::3] for part in (literal, "")][:-1]
         places = [(-1 - int(digits) if nonce else 1 + int(digits)) if digits else 0 for nonce, digits in marks]
-        return cls(text, parts, places, (max(0, 0, *places), -min(0, 0, *places)))
+        return cls(text, parts, places, (max([0, *places]), -min([0, *places])))
 
     def makes(self, text: str, known: Known) -> bool:
         """Return whether it becomes this text when it is filled with what is known."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..._stats import Estimate
 from ...evaluation import Comparison
 from ...evaluation.overview import duration
+from ..rung import gain_text
 from .content import StudyContent
 from .variant import Variant
 
@@ -25,10 +26,7 @@ def interval(estimate: Estimate) -> str:
 
 def signed(estimate: Estimate) -> str:
     """Write a difference with its sign and its interval."""
-    if estimate.value is None:
-        return "–"
-    between = "" if estimate.low is None or estimate.high is None else f" [{estimate.low:+.3f}, {estimate.high:+.3f}]"
-    return f"{estimate.value:+.3f}{between}".replace("-", "−")
+    return "–" if estimate.value is None else gain_text(estimate).replace("-", "−")
 
 
 def percent(estimate: Estimate) -> str:

@@ -160,6 +160,14 @@ def test_prompts_that_differ_in_their_sample_alone_become_one_template() -> None
     assert first == prompt("Dogs bark\nat the moon, often.", "What do the dogs do at night?")
 
 
+def test_an_answer_is_found_before_the_statements_in_it() -> None:
+    answer = "Cats sleep all day.\nDogs bark at night."
+    verdicts = [Verdict(statement, True, f"so: {statement}") for statement in answer.split("\n")]
+    known = Known.of(Row(Sample(question="q?", answer=answer), {"it": Score(1.0, verdicts=verdicts)}), ["it"])
+    replies = [answer, json.dumps([each.statement for each in verdicts]), json.dumps({"why": verdicts[0].reason})]
+    assert marked(replies, known) == ["\x010;", '["\x015;", "\x016;"]', '{"why": "\x013;"}']
+
+
 def test_the_data_has_scores_references_and_each_text_once() -> None:
     context = "a passage that several rows show, long enough to be shared"
     verdict = Verdict(context, True, "helps")
