@@ -29,7 +29,7 @@ from typing import TypeAlias
 from retrieval import DATA, Collection, Table, collection, mean, ndcg, recorded, searched
 
 from llmopt._text import words
-from llmopt.interfaces import Embedder
+from llmopt.interfaces import Embedder, IndexedRetriever
 from llmopt.reranking import Learned
 from llmopt.reranking.features import feature_rows
 from llmopt.retrieval import BM25, Adapter, Contrast, Dense, Hybrid, PastQuestions, held_out_hits
@@ -38,7 +38,6 @@ from llmopt.types import Document, Hit
 TARGETS = {"scifact": {"nDCG@10": 0.82}, "llamaindex-10k-embft": {"nDCG@10": 0.81, "hit@5": 0.90}}
 FETCH = 100
 FOLDS = 10
-PAST = "Learned, past questions"
 LEASTS = (0.3, 0.5, 0.7)
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 WORDS = ("coverage", "rare_coverage", "phrase", "length", "numbers")
@@ -70,27 +69,26 @@ def ways(embedder: Embedder, documents: Sequence[Document], *, adapted: bool) ->
     """Return, by name, functions from labelled queries to a retriever."""
     bm25, dense = BM25().index(documents), Dense(embedder).index(documents)
 
-    def memory(queries: Sequence[str], relevant: Sequence[Labels[str]], least: float) -> PastQuestions:
-        return PastQuestions(embedder, least=least).index(documents).fit(queries, relevant)
-
-    def plain(_queries: Sequence[str], _relevant: Sequence[Labels[str]]) -> Hybrid:
-        return Hybrid([bm25, dense])
-
-    def past(queries: Sequence[str], relevant: Sequence[Labels[str]], *, least: float) -> Hybrid:
-        return Hybrid([bm25, dense, memory(queries, relevant, least)])
-
-    def moved(queries: Sequence[str], relevant: Sequence[Labels[str]]) -> Dense:
+    @cache  # once for all ways that learn from the same labels
+    def moved(queries: tuple[str, ...], relevant: tuple[frozenset[str], ...]) -> Dense:
         return Dense(Adapter(embedder).fit(queries, relevant, documents)).index(documents)
 
-    def adapter(queries: Sequence[str], relevant: Sequence[Labels[str]]) -> Hybrid:
-        return Hybrid([bm25, dense, moved(queries, relevant)])
+    def fitted(
+        queries: Sequence[str], relevant: Sequence[Labels[str]], *, least: float | None, adapter: bool
+    ) -> Hybrid:
+        parts: list[IndexedRetriever] = [bm25, dense]
+        if adapter:
+            parts.append(moved(tuple(queries), tuple(frozenset(ids) for ids in relevant)))
+        if least is not None:
+            parts.append(PastQuestions(embedder, least=least).index(documents).fit(queries, relevant))
+        return Hybrid(parts)
 
-    def both(queries: Sequence[str], relevant: Sequence[Labels[str]]) -> Hybrid:
-        return Hybrid([bm25, dense, moved(queries, relevant), memory(queries, relevant, LEASTS[0])])
-
-    found: dict[str, Fit] = {"Learned": plain}
-    found |= {f"{PAST} from {least}": partial(past, least=least) for least in LEASTS}
-    return {**found, "Learned, adapter": adapter, f"{PAST}, adapter": both} if adapted else found
+    kinds = {"Learned": False, "Learned, adapter": True} if adapted else {"Learned": False}
+    return {
+        kind if least is None else f"{kind}, past questions from {least}": partial(fitted, least=least, adapter=adapter)
+        for kind, adapter in kinds.items()
+        for least in (None, *LEASTS)
+    }
 
 
 def described(queries: Sequence[str], lists: Sequence[Sequence[Hit]]) -> Lists:
@@ -144,13 +142,13 @@ def chosen(train: Collection, found: Mapping[str, Lists]) -> list[Setting]:
     queries = list(train.queries.values())
     columns = [(with_words, l2) for with_words in (True, False) for l2 in STRENGTHS]
     print(f"\n{train.name}: nDCG@10 of train queries, held out (five folds)")
-    print(f"{'':34}" + "".join(f"{'words' if with_words else 'scores'} {l2:g}".rjust(12) for with_words, l2 in columns))
+    print(f"{'':42}" + "".join(f"{'words' if with_words else 'scores'} {l2:g}".rjust(12) for with_words, l2 in columns))
     scores: dict[Setting, float] = {}
     for way, lists in found.items():
         seen = described(queries, lists)
         row = [Setting(way, with_words, l2) for with_words, l2 in columns]
         scores |= {setting: mean(cross_validated(train, seen, setting)) for setting in row}
-        print(f"{way:34}" + "".join(f"{scores[setting]:12.4f}" for setting in row), flush=True)
+        print(f"{way:42}" + "".join(f"{scores[setting]:12.4f}" for setting in row), flush=True)
     kinds: dict[str, list[Setting]] = {}
     for setting in scores:
         kinds.setdefault(re.sub(r" from [\d.]+", "", setting.way), []).append(setting)
