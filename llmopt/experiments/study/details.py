@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Iterator, Sequence
 
 from ...evaluation import ModelCall, Row, Run
-from ...evaluation.plain import to_plain
-from ...types import Message, Score, ToolCall
+from ...types import Score, ToolCall
 from .templates import Templates
 from .texts import Known, SharedTexts
 
-__all__ = ["Details", "plain"]
-
-_SIMPLE = frozenset({str, int, bool, type(None)})
+__all__ = ["Details"]
 
 
 class Details:
@@ -54,15 +49,10 @@ class Details:
         """Return the number of each call's request, and the reply."""
         prompts = [(f"{call.purpose} {message.role}", message.content) for call in calls for message in call.messages]
         replies = [("", call.reply) for call in calls]  # of no kind: with their verdicts they differ too much
-        made = map(self._texts.shared, self._templates.of([*prompts, *replies], known))
-        return list(
-            zip([self._request(call, [next(made) for _ in call.messages]) for call in calls], made, strict=True)
-        )
-
-    def _request(self, call: ModelCall, templates: Sequence[str | int]) -> int:
-        messages = tuple(map(_message, call.messages, templates))
-        request = (call.purpose, call.component, messages, call.cached, call.error)
-        return self._requests.setdefault(request, len(self._requests))
+        made = iter([self._texts.shared(template) for template in self._templates.of([*prompts, *replies], known)])
+        requests = [(call.purpose, call.component, _messages(call, made), call.cached, call.error) for call in calls]
+        numbers = [self._requests.setdefault(request, len(self._requests)) for request in requests]
+        return list(zip(numbers, made, strict=True))  # what is left are the replies
 
     def _score(self, score: Score | None) -> object:
         """Return what there is beside the figure, which the index has; 0 for nothing."""
@@ -72,22 +62,11 @@ class Details:
         statements = [self._texts.number_or_text(verdict.statement) for verdict in verdicts]  # some are contexts
         chances = [verdict.probability for verdict in verdicts]
         judged = [statements, [verdict.holds for verdict in verdicts], [verdict.reason for verdict in verdicts]]
-        return [score.reason, plain(score.details), *judged, chances if any(c is not None for c in chances) else []]
+        return [score.reason, score.details, *judged, chances if any(c is not None for c in chances) else []]
 
 
-def plain(mapping: Mapping[str, object]) -> object:
-    """Return what JSON can hold; what is not simple, NaN and the infinities take the long way."""
-    return mapping if all(map(_is_simple, mapping.values())) else to_plain(mapping, "it", lenient=True)
-
-
-def _is_simple(value: object) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return type(value) in _SIMPLE or (type(value) is list and all(map(_is_simple, cast("list[object]", value))))
-
-
-def _message(message: Message, template: str | int) -> tuple[object, ...]:
-    return message.role, template, *map(_tool, message.tool_calls)
+def _messages(call: ModelCall, templates: Iterator[str | int]) -> tuple[object, ...]:
+    return tuple([(message.role, next(templates), *map(_tool, message.tool_calls)) for message in call.messages])
 
 
 def _tool(tool: ToolCall) -> str:

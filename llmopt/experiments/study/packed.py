@@ -15,11 +15,12 @@ from typing import TypeVar
 
 from pydantic_core import to_json
 
+from ...evaluation.plain import Json, to_plain
 from ...types import Sample, Score
 from ..diagnosis import Finding
 from .base91 import base91
 from .content import StudyContent
-from .details import Details, plain
+from .details import Details
 from .texts import SharedTexts
 
 __all__ = ["Block", "blocks_of"]
@@ -125,7 +126,7 @@ class _Packer:
     def _fields(self, id: str) -> list[bytes]:
         """Return the fields of a sample as JSON: bytes, unlike lists, cost the garbage collector nothing."""
         sample = self._sample(id)
-        about = [sample.gold, sample.group, sample.answerable, plain(sample.metadata)]
+        about = [sample.gold, sample.group, sample.answerable, sample.metadata]
         finding = self.findings.get(id)
         rows = [self.details.of(found[id]) if id in found else self.details.absent for found in self.rows]
         fields = [about, None if finding is None else _found(finding), *zip(*rows, strict=True)]
@@ -151,10 +152,16 @@ def _found(finding: Finding) -> list[object]:
 
 
 def _written(value: object) -> bytes:
+    """Return JSON; what has no form there, which metadata and details may hold, as text."""
     try:
-        return to_json(value, inf_nan_mode="null")
+        return to_json(value, inf_nan_mode="strings", fallback=_plain)
     except ValueError:  # half a surrogate pair, which models do emit, has no UTF-8 form
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+        text = json.dumps(value, default=_plain)
+        return json.dumps(json.loads(text, parse_constant=str), separators=(",", ":")).encode()
+
+
+def _plain(value: object) -> Json:
+    return to_plain(value, "it", lenient=True)
 
 
 def _listed(items: Iterable[bytes]) -> bytes:

@@ -58,6 +58,6 @@ class Known:
         own = sample.answer, sample.reference or "", sample.question
         judged = *[verdict.reason for verdict in verdicts], *[verdict.statement for verdict in verdicts]
         texts = [*sample.contexts, *own, *judged]
-        prompts = [message.content for call in row.calls for message in call.messages]
+        prompts = [m.content for call in row.calls for m in call.messages if m.role != "system"]  # there are no data
         nonces = list(dict.fromkeys([nonce for text in prompts for nonce in _NONCE.findall(text)]))
         return cls(texts, nonces, [MARK, *texts, *reversed(nonces)])

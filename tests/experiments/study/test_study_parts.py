@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -194,6 +196,17 @@ def test_the_data_has_scores_references_and_each_text_once() -> None:
     assert calls == [[[[0, "a"]]] * 2]
     assert nonces == [[[], []]]
     assert right == [[["so", {}, [0], [True], ["helps"], []]] * 2]
+
+
+@pytest.mark.parametrize("text", ["plain", "half a pair: \ud800"])
+def test_metadata_and_details_may_hold_anything(text: str) -> None:
+    odd: dict[str, object] = {"text": text, "nan": math.nan, "pair": (1, {"deep": -math.inf}), "array": np.arange(3)}
+    row = Row(Sample(question="q?", id="s", metadata=odd), {"right": Score(1.0, details=odd)})
+    data = unpacked(Study.of_reports({"it": Report((row,), ("right",))}, "right"))
+    written = {"text": text, "nan": "NaN", "pair": [1, {"deep": "-Infinity"}], "array": [0, 1, 2]}
+    _, about, *_, right = cast("list[object]", data["details-0"])
+    assert about == [[[], "", None, written]]
+    assert right == [[["", written, [], [], [], []]]]
 
 
 def test_samples_that_a_variant_did_not_see_are_told_apart_from_failed_and_undefined_ones() -> None:
