@@ -48,6 +48,7 @@ class HeldOut:
     @property
     def wins(self) -> bool:
         """Whether the gain is beyond its error bar, on queries enough."""
+        # What is judged was often picked for its gain, which with a handful of queries makes luck look like one.
         return self.gain.n >= _LEAST_QUERIES and self.gain.low is not None and self.gain.low > 0
 
     def __str__(self) -> str:
