@@ -49,7 +49,7 @@ class OpenAIChat(ChatModel):
         timeout: Seconds for one attempt; of a stream: for its beginning, and between two pieces.
         api_version: Of an Azure resource's older API; `base_url` is then the resource's address.
         transport: The HTTP library: `auto` takes aiohttp where the extra `fast` has installed it, which
-            takes a third of the processor time of a call.
+            takes a quarter of the processor time of a call.
         prices: What the model costs; None: OpenAI's list price where the server is OpenAI's.
 
     Example:
