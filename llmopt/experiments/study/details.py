@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ...evaluation import ModelCall, Row, Run
 from ...types import Score, ToolCall
-from .templates import Templates
+from .templates import Templates, marked
 from .texts import Known, SharedTexts
 
 __all__ = ["Details"]
@@ -46,13 +46,18 @@ class Details:
         return found
 
     def _calls(self, calls: Sequence[ModelCall], known: Known) -> Sequence[object]:
-        """Return the number of each call's request, and the reply."""
-        prompts = [(f"{call.purpose} {message.role}", message.content) for call in calls for message in call.messages]
-        replies = [("", call.reply) for call in calls]  # of no kind: with their verdicts they differ too much
-        made = iter([self._texts.shared(template) for template in self._templates.of([*prompts, *replies], known)])
-        requests = [(call.purpose, call.component, _messages(call, made), call.cached, call.error) for call in calls]
-        numbers = [self._requests.setdefault(request, len(self._requests)) for request in requests]
-        return list(zip(numbers, made, strict=True))  # what is left are the replies
+        """Return the number of each call's request, and the reply; with their verdicts replies differ too much."""
+        replies = map(self._texts.shared, marked([call.reply for call in calls], known))
+        return list(zip([self._request(call, known) for call in calls], replies, strict=True))
+
+    def _request(self, call: ModelCall, known: Known) -> int:
+        shared, template = self._texts.shared, self._templates.of
+        messages = [
+            (m.role, shared(template(f"{call.purpose} {m.role}", m.content, known)), *map(_tool, m.tool_calls))
+            for m in call.messages
+        ]
+        request = call.purpose, call.component, tuple(messages), call.cached, call.error
+        return self._requests.setdefault(request, len(self._requests))
 
     def _score(self, score: Score | None) -> object:
         """Return what there is beside the figure, which the index has; 0 for nothing."""
@@ -63,10 +68,6 @@ class Details:
         chances = [verdict.probability for verdict in verdicts]
         judged = [statements, [verdict.holds for verdict in verdicts], [verdict.reason for verdict in verdicts]]
         return [score.reason, score.details, *judged, chances if any(c is not None for c in chances) else []]
-
-
-def _messages(call: ModelCall, templates: Iterator[str | int]) -> tuple[object, ...]:
-    return tuple([(message.role, next(templates), *map(_tool, message.tool_calls)) for message in call.messages])
 
 
 def _tool(tool: ToolCall) -> str:

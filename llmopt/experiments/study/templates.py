@@ -7,7 +7,7 @@ text itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .texts import MARK, Known
@@ -16,8 +16,6 @@ __all__ = ["Template", "Templates", "marked"]
 
 _MARKED = re.compile(rf"{MARK}(n?)(\d*);")
 _BETWEEN = f"{MARK}|"  # cannot come from a text: there every mark is followed by a semicolon
-_WORTH_A_MARK = 12  # characters
-_REST = 8  # characters of a mark at most: a text with a semicolon in so many first ones could be found inside marks
 _HEAD = 24  # characters: long needles make a search slow, so that their heads are looked for
 _REMEMBERED = 8  # templates of a kind: prompts differ by the number of contexts or of statements
 
@@ -62,33 +60,18 @@ class Templates:
     def __init__(self) -> None:
         self._made: dict[str, list[Template]] = {}
 
-    def of(self, texts: Sequence[tuple[str, str]], known: Known) -> list[str]:
-        """Return a template for each text.
-
-        Args:
-            texts: Each with its kind, for which templates are remembered; none is worth remembering without a kind.
-            known: What stands elsewhere.
-        """
-        found = [self._remembered(kind, text, known) if kind else None for kind, text in texts]
-        others = [each for each, template in zip(texts, found, strict=True) if template is None]
-        made = marked([text for _, text in others], known)
-        for (kind, _), template in zip(others, made, strict=True):
-            if kind:
-                remembered = self._made.setdefault(kind, [])
-                remembered.insert(0, Template.of(template))
-                del remembered[_REMEMBERED:]
-        rest = iter(made)
-        return [next(rest) if template is None else template for template in found]
-
-    def _remembered(self, kind: str, text: str, known: Known) -> str | None:
-        """Return the template that makes a text, which comes to be the one that is tried first."""
-        remembered = self._made.get(kind, [])
+    def of(self, kind: str, text: str, known: Known) -> str:
+        """Return a template for a text: one of this kind that makes it, or a new one."""
+        remembered = self._made.setdefault(kind, [])
         for place, template in enumerate(remembered):
             if template.makes(text, known):
-                if place:
+                if place:  # what fitted last is tried first
                     remembered.insert(0, remembered.pop(place))
                 return template.text
-        return None
+        (made,) = marked([text], known)
+        remembered.insert(0, Template.of(made))
+        del remembered[_REMEMBERED:]
+        return made
 
 
 def marked(texts: Sequence[str], known: Known) -> list[str]:
@@ -98,7 +81,7 @@ def marked(texts: Sequence[str], known: Known) -> list[str]:
     """
     if not texts:
         return []
-    marks = _marks(known.texts)
+    marks = known.marks
     whole = _BETWEEN.join([marks.get(text) or text.replace(MARK, f"{MARK};") for text in texts])
     for end in ("\n", '"'):
         whole = end.join([marks.get(piece, piece) for piece in whole.split(end)])
@@ -108,12 +91,3 @@ def marked(texts: Sequence[str], known: Known) -> list[str]:
     for number, nonce in enumerate(known.nonces):
         whole = whole.replace(nonce, f"{MARK}n{number};")
     return whole.split(_BETWEEN)
-
-
-def _marks(texts: Sequence[str]) -> Mapping[str, str]:
-    """Return a mark for each text that is worth one; of equal texts the first one's."""
-    marks: dict[str, str] = {}
-    for number, text in enumerate(texts):
-        if len(text) >= _WORTH_A_MARK and MARK not in text and ";" not in text[:_REST]:
-            marks.setdefault(text, f"{MARK}{number};")
-    return marks

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ...evaluation import Row
 
@@ -13,6 +14,8 @@ __all__ = ["MARK", "Known", "SharedTexts"]
 MARK = "\x01"  # begins what stands for a known text
 
 _WORTH_SHARING = 24  # characters; shorter texts cost no more where they stand
+_WORTH_A_MARK = 12
+_REST = 8  # characters of a mark at most: a text with a semicolon in so many first ones could be found inside marks
 # The closing line of a fence: each that was opened has one, so there is half as much to read.
 _NONCE = re.compile(r"<<<end [^\n<>]{1,80} ([0-9a-f]{8})>>>")
 
@@ -36,7 +39,7 @@ class SharedTexts:
         return self.numbers.get(text, text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """What the prompts and replies of a row are made of, beside the words of their templates.
 
@@ -61,3 +64,12 @@ class Known:
         prompts = [m.content for call in row.calls for m in call.messages if m.role != "system"]  # there are no data
         nonces = list(dict.fromkeys([nonce for text in prompts for nonce in _NONCE.findall(text)]))
         return cls(texts, nonces, [MARK, *texts, *reversed(nonces)])
+
+    @cached_property
+    def marks(self) -> Mapping[str, str]:
+        """A mark for each text that is worth one; of equal texts the first one's."""
+        marks: dict[str, str] = {}
+        for number, text in enumerate(self.texts):
+            if len(text) >= _WORTH_A_MARK and MARK not in text and ";" not in text[:_REST]:
+                marks.setdefault(text, f"{MARK}{number};")
+        return marks

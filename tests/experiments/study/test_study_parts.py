@@ -141,9 +141,9 @@ def test_templates_give_the_texts_back(texts: list[str], known: list[str]) -> No
         return "\x01" if not number else (found.nonces if match["nonce"] else found.texts)[int(number)]
 
     templates = Templates()
-    made = templates.of([("it", text) for text in texts], found)
+    made = [templates.of("it", text, found) for text in texts]
     assert [re.sub(r"\x01(?P<nonce>n?)(?P<number>\d*);", filled, template) for template in made] == texts
-    assert templates.of([("it", text) for text in texts], found) == made
+    assert [templates.of("it", text, found) for text in texts] == made
     assert all(Template.of(template).makes(text, found) for template, text in zip(made, texts, strict=True))
 
 
@@ -154,7 +154,7 @@ def test_prompts_that_differ_in_their_sample_alone_become_one_template() -> None
         call = ModelCall("it", "FakeModel", (Message("user", text),), "")
         known = Known.of(Row(Sample(question=question, id="s", contexts=(context,)), calls=(call,)), ())
         searched = marked([text], known)
-        assert Templates().of([("it", text)], known) == templates.of([("it", text)], known) == searched
+        assert [templates.of("it", text, known)] == searched
         return searched
 
     templates = Templates()
