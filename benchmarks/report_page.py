@@ -20,6 +20,7 @@ import json
 import random
 import re
 import statistics
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -30,12 +31,13 @@ from pathlib import Path
 from pydoc_data.topics import topics
 from typing import cast
 
-from chromium import Chromium
-
 from llmopt._fences import Fenced, fence_all
 from llmopt.evaluation import ModelCall, Report, Row, Run, Spent
 from llmopt.experiments.study import Study
 from llmopt.types import Citation, Message, Sample, Score, Usage, Verdict
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+from chromium import Chromium
 
 METRICS = ("exact_match", "faithfulness", "answer_relevancy", "context_precision", "context_recall")
 CATEGORIES = ("billing", "how to", "figures", "three in one", "policy", "other")

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import pytest
+from chromium import BROWSER, Chromium
 
 from llmopt.evaluation import AnnotationSet, Report, Row, read_annotations, write_annotation_page
 from llmopt.types import Sample
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium or Chrome")
 
 SAMPLES = [
@@ -29,111 +22,19 @@ SAMPLES = [
 ]
 
 
-# The browser speaks on the descriptors 3 and 4.
-LAUNCH = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.dup2(int(sys.argv[2]), 4)
-os.execv(sys.argv[3], sys.argv[3:])
-"""
-
-
-class Browser:
-    """A headless browser that is spoken to through two pipes (the DevTools protocol)."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        to_read, self.to_browser = high_pipe()
-        self.from_browser, to_write = high_pipe()
-        flags = [
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--remote-debugging-pipe",
-        ]
-        places = [str(to_read), str(to_write)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCH, *places, str(BROWSER), *flags, f"--user-data-dir={folder / 'profile'}"],
-            pass_fds=(to_read, to_write),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(to_read)
-        os.close(to_write)
-        self.number = 0
-        self.rest = b""
-        self.session: str | None = None
-
-    def start(self) -> None:
-        self.say("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self.folder))
-        target = self.say("Target.createTarget", url="about:blank")["targetId"]
-        self.session = cast(str, self.say("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
-
-    def say(self, method: str, **parameters: object) -> Mapping[str, object]:
-        self.number += 1
-        message: dict[str, object] = {"id": self.number, "method": method, "params": parameters}
-        if self.session is not None:
-            message["sessionId"] = self.session
-        os.write(self.to_browser, json.dumps(message).encode() + b"\0")
-        while True:
-            while b"\0" not in self.rest:
-                came = os.read(self.from_browser, 1 << 16)
-                assert came, "the browser has gone"
-                self.rest += came
-            line, self.rest = self.rest.split(b"\0", 1)
-            reply = cast("dict[str, object]", json.loads(line))
-            if reply.get("id") == self.number:
-                assert "error" not in reply, reply
-                return cast("Mapping[str, object]", reply["result"])
+class Browser(Chromium):
+    """A browser that shows annotation pages."""
 
     def open(self, page: Path) -> None:
         self.say("Page.navigate", url=page.as_uri())
-        self.until("document.readyState === 'complete' && !!document.getElementById('labels')?.children.length")
-
-    def value(self, script: str) -> object:
-        found = self.say("Runtime.evaluate", expression=script, returnByValue=True)
-        assert "exceptionDetails" not in found, found
-        return cast("Mapping[str, object]", found["result"]).get("value")
-
-    def until(self, script: str) -> None:
-        deadline = time.monotonic() + 30
-        while not self.value(script):
-            assert time.monotonic() < deadline, script
-            time.sleep(0.02)
-
-    def press(self, key: str) -> None:
-        text = {"text": key} if len(key) == 1 else {}
-        self.say("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
-        self.say("Input.dispatchKeyEvent", type="keyUp", key=key)
-
-    def write(self, text: str) -> None:
-        self.say("Input.insertText", text=text)
-
-    def close(self) -> None:
-        os.close(self.to_browser)
-        os.close(self.from_browser)
-        self.process.terminate()
-        self.process.wait(timeout=30)
-
-
-def high_pipe() -> tuple[int, int]:
-    """Make a pipe whose ends are not 3 or 4, which the browser's own ends are going to be."""
-    low = os.pipe()
-    ends = fcntl.fcntl(low[0], fcntl.F_DUPFD, 20), fcntl.fcntl(low[1], fcntl.F_DUPFD, 20)
-    for end in low:
-        os.close(end)
-    return ends
+        self.until("document.readyState === 'complete' && document.getElementById('labels')?.children.length")
 
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Browser]:
-    started = Browser(tmp_path)
-    try:
-        started.start()
+    with Browser(tmp_path / "profile") as started:
+        started.say("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
         yield started
-    finally:
-        started.close()
 
 
 def shown(browser: Browser, id: str) -> str:

@@ -5,17 +5,17 @@ import copy
 import itertools
 import math
 import pickle
-import selectors
 import threading
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from virtual_time import now, run
 
 from llmopt.errors import ModelUnavailableError, RateLimitError, UsageError
 from llmopt.interfaces import ChatModel
@@ -25,40 +25,7 @@ from llmopt.models.wrappers.wrapping import bare, closing, model_name
 from llmopt.testing import FakeEmbedder, FakeModel
 from llmopt.types import Completion, Delta, Matrix, Message, Options, TextKind, Usage
 
-T = TypeVar("T")
 BRIEF = settings(max_examples=40, deadline=None)
-
-
-class JumpingSelector(selectors.SelectSelector):
-    """Time passes at once instead of being waited for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        events = super().select(0)
-        assert events or timeout is not None, "everything waits and nothing will wake it"
-        self.now += 0.0 if events else (timeout or 0.0)
-        return events
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self.selector = JumpingSelector()
-        super().__init__(self.selector)
-
-    def time(self) -> float:
-        return self.selector.now
-
-
-def run(main: Coroutine[Any, Any, T]) -> T:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def limiter(

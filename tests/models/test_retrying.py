@@ -5,16 +5,15 @@ import copy
 import itertools
 import logging
 import pickle
-import selectors
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from virtual_time import now, run
 
 from llmopt._trace import record
 from llmopt.errors import (
@@ -33,40 +32,7 @@ from llmopt.models.wrappers.retrying import EmptyReplyError, Retrying, RetryingE
 from llmopt.testing import FakeEmbedder, FakeModel
 from llmopt.types import Completion, Delta, Matrix, Message, Options, TextKind, ToolCall, Usage
 
-T = TypeVar("T")
 DOWN = ModelUnavailableError("the server is down", retryable=True, request_id="r-1")
-
-
-class JumpingSelector(selectors.SelectSelector):
-    """Time passes at once instead of being waited for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        events = super().select(0)
-        assert events or timeout is not None, "everything waits and nothing will wake it"
-        self.now += 0.0 if events else (timeout or 0.0)
-        return events
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self.selector = JumpingSelector()
-        super().__init__(self.selector)
-
-    def time(self) -> float:
-        return self.selector.now
-
-
-def run(main: Coroutine[Any, Any, T]) -> T:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def attempts_at(patience: Patience, failures: Sequence[ModelError], *, seconds: float = 0.0) -> list[float]:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
 import pytest
+from chromium import BROWSER, Chromium
 
 from llmopt import Sample, Score
 from llmopt._fences import Fenced, fence_all
@@ -26,17 +20,8 @@ from llmopt.experiments.study import Study
 from llmopt.experiments.study.variant import Decided
 from llmopt.types import Citation, Message, Usage, Verdict
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium or Chrome")
 
-# The browser speaks on the descriptors 3 and 4.
-LAUNCH = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.dup2(int(sys.argv[2]), 4)
-os.execv(sys.argv[3], sys.argv[3:])
-"""
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe")
 LISTEN = """
 window.complaints = [];
 addEventListener("error", (event) => complaints.push(event.message));
@@ -48,73 +33,18 @@ SCRIPTS = "</script><script>window.broken = 1</script><img src=x onerror='window
 HOSTILE = f"```\n{SCRIPTS}\x00\x1b\ud800\u202e 猫\n```"
 
 
-class Browser:
-    """A headless browser that is spoken to through two pipes (the DevTools protocol)."""
+class Browser(Chromium):
+    """A browser that shows studies and listens for what they complain of."""
 
-    def __init__(self, folder: Path) -> None:
-        to_read, self.to_browser = high_pipe()
-        self.from_browser, to_write = high_pipe()
-        places = [str(to_read), str(to_write)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCH, *places, str(BROWSER), *FLAGS, f"--user-data-dir={folder / 'profile'}"],
-            pass_fds=(to_read, to_write),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(to_read)
-        os.close(to_write)
-        self.number = 0
-        self.rest = b""
-        self.session: str | None = None
-
-    def start(self) -> None:
-        target = self.say("Target.createTarget", url="about:blank")["targetId"]
-        self.session = cast(str, self.say("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+    def listen(self) -> None:
         self.say("Page.enable")
         self.say("Page.addScriptToEvaluateOnNewDocument", source=LISTEN)
         self.size(1280)
-
-    def say(self, method: str, **parameters: object) -> Mapping[str, object]:
-        self.number += 1
-        message: dict[str, object] = {"id": self.number, "method": method, "params": parameters}
-        if self.session is not None:
-            message["sessionId"] = self.session
-        os.write(self.to_browser, json.dumps(message).encode() + b"\0")
-        while True:
-            while b"\0" not in self.rest:
-                came = os.read(self.from_browser, 1 << 16)
-                assert came, "the browser has gone"
-                self.rest += came
-            line, self.rest = self.rest.split(b"\0", 1)
-            reply = cast("dict[str, object]", json.loads(line))
-            if reply.get("id") == self.number:
-                assert "error" not in reply, reply
-                return cast("Mapping[str, object]", reply["result"])
 
     def open(self, study: Study, folder: Path, fragment: str = "") -> None:
         study.to_html(folder / "page.html")
         self.say("Page.navigate", url=(folder / "page.html").as_uri() + fragment)
         self.until("performance.getEntriesByName('search-ready').length === 1")
-
-    def value(self, script: str) -> object:
-        found = self.say("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in found, found
-        return cast("Mapping[str, object]", found["result"]).get("value")
-
-    def until(self, script: str) -> None:
-        deadline = time.monotonic() + 60
-        while not self.value(f"!!({script})"):
-            assert time.monotonic() < deadline, script
-            time.sleep(0.02)
-
-    def press(self, key: str) -> None:
-        text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
-        code = {"Tab": 9, "Enter": 13}.get(key, 0)
-        self.say("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code, **text)
-        self.say("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
-
-    def size(self, width: int) -> None:
-        self.say("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
 
     def text(self, selector: str) -> str:
         return str(self.value(f"document.querySelector({selector!r}).textContent"))
@@ -125,31 +55,13 @@ class Browser:
             f"byId({id!r}).value = {value!r}; byId({id!r}).dispatchEvent(new Event({event!r}, {{ bubbles: true }})); 1"
         )
 
-    def close(self) -> None:
-        os.close(self.to_browser)
-        os.close(self.from_browser)
-        self.process.terminate()
-        self.process.wait(timeout=30)
-
-
-def high_pipe() -> tuple[int, int]:
-    """Make a pipe whose ends are not 3 or 4, which the browser's own ends are going to be."""
-    low = os.pipe()
-    ends = fcntl.fcntl(low[0], fcntl.F_DUPFD, 20), fcntl.fcntl(low[1], fcntl.F_DUPFD, 20)
-    for end in low:
-        os.close(end)
-    return ends
-
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Browser]:
-    started = Browser(tmp_path)
-    try:
-        started.start()
+    with Browser(tmp_path / "profile") as started:
+        started.listen()
         yield started
         assert started.value("window.complaints ?? []") == [], "the page complains"
-    finally:
-        started.close()
 
 
 def row(number: int, right: bool, name: str) -> Row:

@@ -1,4 +1,4 @@
-"""A headless Chromium that is spoken to through two pipes (the DevTools protocol), for measuring pages."""
+"""A headless Chromium that is spoken to through two pipes (the DevTools protocol)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self, cast
 
-__all__ = ["Chromium"]
+__all__ = ["BROWSER", "Chromium"]
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe")
 # The browser speaks on the descriptors 3 and 4.
 LAUNCH = """
@@ -28,17 +28,20 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 
 class Chromium:
-    """A browser with one page."""
+    """A browser with one page.
+
+    Args:
+        profile: Folder for what the browser keeps; a new one.
+    """
 
     def __init__(self, profile: Path) -> None:
-        found = next(filter(None, map(shutil.which, NAMES)), None)
-        if found is None:
-            raise SystemExit(f"this needs a Chromium: none of {', '.join(NAMES)} is installed")
+        if BROWSER is None:
+            raise SystemExit("this needs Chromium or Chrome, and none is installed")
         to_read, self.to_browser = _high_pipe()
         self.from_browser, to_write = _high_pipe()
         places = [str(to_read), str(to_write)]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCH, *places, found, *FLAGS, f"--user-data-dir={profile}"],
+            [sys.executable, "-c", LAUNCH, *places, BROWSER, *FLAGS, f"--user-data-dir={profile}"],
             pass_fds=(to_read, to_write),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -89,17 +92,32 @@ class Chromium:
             raise RuntimeError(f"{script}: {found['exceptionDetails']}")
         return cast("Mapping[str, object]", found["result"]).get("value")
 
+    def press(self, key: str) -> None:
+        """Press a key."""
+        text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
+        code = {"Tab": 9, "Enter": 13}.get(key, 0)
+        self.say("Input.dispatchKeyEvent", type="keyDown", key=key, windowsVirtualKeyCode=code, **text)
+        self.say("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
+
+    def write(self, text: str) -> None:
+        """Write a text where the cursor is."""
+        self.say("Input.insertText", text=text)
+
+    def size(self, width: int, height: int = 900) -> None:
+        """Give the page so many pixels."""
+        self.say("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
     def until(self, script: str, seconds: float = 60) -> None:
         """Wait until a script gives something true."""
         deadline = time.monotonic() + seconds
-        while not self.value(script):
+        while not self.value(f"!!({script})"):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"not within {seconds} s: {script}")
             time.sleep(0.01)
 
     def picture(self, path: Path, *, width: int, height: int) -> None:
         """Save what is shown as PNG."""
-        self.say("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.size(width, height)
         data = self.say("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
         path.write_bytes(base64.b64decode(cast(str, data)))
 
