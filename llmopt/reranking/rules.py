@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import cast
 
 from .._text import words
 from .._trace import note
@@ -24,7 +26,10 @@ class Rule(Component, ABC):
 
     @abstractmethod
     def apply(self, query: str, hits: Sequence[Hit], scores: Sequence[float | None]) -> Sequence[float | None]:
-        """Return new scores, 0 or more; None drops the hit, and a dropped hit stays dropped."""
+        """Return new scores, 0 or more; None drops the hit, and a dropped hit stays dropped.
+
+        `Rules` raises a `ContractError` when the number of scores is another, or one is not finite.
+        """
 
 
 @dataclass(repr=False)
@@ -52,9 +57,7 @@ class Rules(Reranker):
         scores: list[float | None] = list(_levelled([hit.score for hit in hits]))
         told: dict[str, list[str]] = {}
         for rule in self.rules:
-            before, scores = scores, list(rule.apply(query, hits, scores))
-            if len(scores) != len(hits):
-                raise ContractError(f"`{rule!r}.apply` must return {len(hits)} scores, it returned {len(scores)}")
+            before, scores = scores, _applied(rule, query, hits, scores)
             told[repr(rule)] = _changes(hits, before, scores)
         note("rules", told)
         return scores
@@ -96,7 +99,10 @@ class NewestFirst(Rule):
 
 @dataclass(frozen=True, repr=False)
 class Boost(Rule):
-    """Multiplies the score of hits whose metadata field has one of the values; a factor below 1 demotes."""
+    """Multiplies the score of hits whose metadata field has one of the values; a factor below 1 demotes.
+
+    A field that is a list matches when it holds one of the values.
+    """
 
     field: str
     values: Sequence[object]
@@ -106,22 +112,24 @@ class Boost(Rule):
         """Multiply the scores of the hits that match."""
         if self.factor < 0:
             raise UsageError(f"`{self!r}` needs a factor of 0 or more")
+        values = _several(self, self.values)
         return [
-            score * self.factor if score is not None and _has(hit, self.field, self.values) else score
+            score * self.factor if score is not None and _has(hit, self.field, values) else score
             for hit, score in zip(hits, scores, strict=True)
         ]
 
 
 @dataclass(frozen=True, repr=False)
 class Ban(Rule):
-    """Drops hits whose metadata field has one of the values."""
+    """Drops hits whose metadata field has one of the values, or holds one of them if it is a list."""
 
     field: str
     values: Sequence[object]
 
     def apply(self, query: str, hits: Sequence[Hit], scores: Sequence[float | None]) -> list[float | None]:
         """Drop the hits that match."""
-        return [None if _has(hit, self.field, self.values) else score for hit, score in zip(hits, scores, strict=True)]
+        values = _several(self, self.values)
+        return [None if _has(hit, self.field, values) else score for hit, score in zip(hits, scores, strict=True)]
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,13 +148,15 @@ class DropDuplicates(Rule):
     """Drops a hit that has nearly the same words as a better one.
 
     Args:
-        similarity: Share of words in common (Jaccard) from which two texts are the same, 0 to 1.
+        similarity: Share of words in common (Jaccard) from which two texts are the same, above 0, at most 1.
     """
 
     similarity: float = 0.9
 
     def apply(self, query: str, hits: Sequence[Hit], scores: Sequence[float | None]) -> list[float | None]:
         """Keep the best of every group."""
+        if not 0 < self.similarity <= 1:
+            raise UsageError(f"`{self!r}` needs a similarity above 0 and at most 1")
         kept: list[frozenset[str]] = []
         result = list(scores)
         for place in _best_first(scores):
@@ -194,13 +204,36 @@ def _best_first(scores: Sequence[float | None]) -> list[int]:
     return [place for place, _ in sorted(alive, key=lambda pair: -pair[1])]
 
 
+def _applied(rule: Rule, query: str, hits: Sequence[Hit], scores: Sequence[float | None]) -> list[float | None]:
+    found = list(rule.apply(query, hits, scores))
+    if len(found) != len(hits):
+        raise ContractError(f"`{rule!r}.apply` must return {len(hits)} scores, it returned {len(found)}")
+    wrong = next((score for score in found if score is not None and not math.isfinite(score)), None)
+    if wrong is not None:
+        raise ContractError(f"`{rule!r}.apply` gave a hit the score {wrong}; scores must be finite, None drops a hit")
+    return [None if old is None else new for old, new in zip(scores, found, strict=True)]
+
+
+def _several(rule: Rule, values: Sequence[object]) -> list[object]:
+    if isinstance(values, str):
+        raise UsageError(f"`{rule!r}` needs a list of values, got one str: wrap it, [{values!r}]")
+    return list(values)
+
+
 def _has(hit: Hit, field: str, values: Sequence[object]) -> bool:
-    return field in hit.document.metadata and hit.document.metadata[field] in values
+    if field not in hit.document.metadata:
+        return False
+    found = hit.document.metadata[field]
+    if found in values:
+        return True
+    return isinstance(found, list | tuple | set | frozenset) and any(
+        item in values for item in cast("Iterable[object]", found)
+    )
 
 
 def _seconds(value: object) -> float | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return float(value) if math.isfinite(value) else None
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
