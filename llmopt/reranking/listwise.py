@@ -11,12 +11,11 @@ from ..errors import UsageError
 from ..interfaces import ChatModel, Reranker, content_of
 from ..interfaces.planning import planned_calls
 from ..types import Hit, Options, Planned
-from .prompts import listwise_prompt
+from .prompts import listwise_prompt, verdict_of
 
 __all__ = ["Listwise", "read_ranking", "windows_of"]
 
-_NUMBER = re.compile(r"\d+")
-_THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
+_NUMBER = re.compile(r"(?<!\d)\d{1,9}(?!\d)")
 
 
 @dataclass(repr=False)
@@ -89,6 +88,6 @@ def windows_of(count: int, window: int, step: int) -> list[tuple[int, int]]:
 
 def read_ranking(reply: str, count: int) -> list[int]:
     """Return places from 0 in the order of the reply's numbers; what is missing follows in its old order."""
-    named = [int(number) - 1 for number in _NUMBER.findall(_THOUGHT.sub("", reply))]
+    named = [int(number) - 1 for number in _NUMBER.findall(verdict_of(reply))]
     first = [place for place in dict.fromkeys(named) if 0 <= place < count]
     return [*first, *(place for place in range(count) if place not in set(first))]

@@ -13,7 +13,7 @@ from ..errors import ModelOutputError, UsageError
 from ..interfaces import ChatModel, Reranker, content_of
 from ..interfaces.planning import planned_calls
 from ..types import Hit, Options, Planned
-from .prompts import pairwise_prompt
+from .prompts import pairwise_prompt, verdict_of
 
 __all__ = ["Pairwise"]
 
@@ -92,5 +92,5 @@ class Pairwise(Reranker):
 
 
 def _letter_of(reply: str) -> str:
-    found = _LETTER.match(reply.strip())
+    found = _LETTER.match(verdict_of(reply))
     return found.group(1).upper() if found else ""

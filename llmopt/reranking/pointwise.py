@@ -10,11 +10,11 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from .._sync import gather_bounded
-from ..errors import ModelOutputError
+from ..errors import ModelOutputError, UsageError
 from ..interfaces import ChatModel, Reranker, content_of
 from ..interfaces.planning import planned_calls
 from ..types import Completion, Hit, Options, Planned
-from .prompts import graded_prompt, yes_no_prompt
+from .prompts import graded_prompt, verdict_of, yes_no_prompt
 
 __all__ = ["Pointwise"]
 
@@ -41,6 +41,7 @@ class Pointwise(Reranker):
 
     Raises:
         ModelOutputError: When a reply holds neither a grade nor a yes or no.
+        UsageError: When there is no such method.
 
     Example:
         >>> from llmopt.testing import FakeModel
@@ -58,6 +59,8 @@ class Pointwise(Reranker):
 
     async def score(self, query: str, hits: Sequence[Hit]) -> list[float]:
         """Ask about every hit."""
+        if self.method not in {"graded", "yes_no"}:
+            raise UsageError(f"`Pointwise` has the methods 'graded' and 'yes_no', got {self.method!r}")
         ask = self._graded if self.method == "graded" else self._yes_no
         return await gather_bounded(lambda hit: ask(query, hit.document.text), hits, limit=self.concurrency)
 
@@ -77,15 +80,16 @@ class Pointwise(Reranker):
 
 
 def _chance_of_yes(completion: Completion) -> float:
-    for token in completion.logprobs:
+    text = verdict_of(content_of(completion))
+    # What was thought aloud has log probabilities as well: then the words decide.
+    for token in completion.logprobs if text == completion.text.strip() else ():
         chances = {"yes": 0.0, "no": 0.0}
         for alternative, logprob in {**token.alternatives, token.token: token.logprob}.items():
             if alternative.strip().lower() in chances:
                 chances[alternative.strip().lower()] += math.exp(logprob)
         if sum(chances.values()) > 0:
             return chances["yes"] / sum(chances.values())
-    text = content_of(completion)
-    word = text.strip().strip("*\"'").lower()[:3]
-    if not word.startswith(("yes", "no", "\u662f", "\u5426")):
+    word = text.strip("*\"'").lower()[:3]
+    if not word.startswith(("yes", "no", "\u662f", "\u5426", "\u4e0d")):
         raise ModelOutputError(f"`Pointwise` asked for Yes or No, the model replied {text[:80]!r}")
     return float(word.startswith(("yes", "\u662f")))
