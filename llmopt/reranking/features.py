@@ -33,7 +33,7 @@ def feature_names(lists: Sequence[Sequence[Hit]]) -> list[str]:
 def feature_rows(
     query: str, hits: Sequence[Hit], names: Sequence[str], read: Callable[[str], Sequence[str]] = words
 ) -> Floats:
-    """Return a row per hit and a column per name; a signal that a hit lacks, or that is not finite, is NaN.
+    """Return a row per hit and a column per name; a figure that a hit lacks, or that is not finite, is NaN.
 
     - `position`: 1 / rank in the list; `score`, `signal:<name>`: as the retriever gave it;
     - `coverage`: share of the query's words in the text; `rare_coverage`: the same weighted by how rare a
@@ -57,10 +57,9 @@ def feature_rows(
 
 
 def _figure(hits: Sequence[Hit], name: str) -> Floats:
-    if name in _PLACE:
-        return np.array(_PLACE[name](hits), np.float64)
     signal = name.removeprefix(_SIGNAL)
-    found = np.array([hit.signals.get(signal, math.nan) for hit in hits])
+    given = _PLACE[name](hits) if name in _PLACE else [hit.signals.get(signal, math.nan) for hit in hits]
+    found = np.array(given, np.float64)
     return np.where(np.isfinite(found), found, math.nan)
 
 

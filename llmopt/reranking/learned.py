@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -82,14 +82,15 @@ class Learned(Reranker):
                 others count as irrelevant.
 
         Raises:
-            UsageError: When lengths differ, a feature is unknown, or no list holds both a relevant and an
-                irrelevant hit.
+            UsageError: When lengths differ, a feature is unknown, `l2` is not above 0, a grade is negative or
+                not finite, or no list holds both a relevant and an irrelevant hit.
         """
         if not len(queries) == len(hits) == len(relevant):
             raise UsageError(
                 f"`Learned.fit` needs hits and labels for every query, got {len(queries)} queries, {len(hits)} lists "
                 f"of hits and {len(relevant)} of labels"
             )
+        self._check(relevant)
         names = list(self.features) if self.features is not None else feature_names(hits)
         graded = [(query, listed, _grades(listed, given))
                   for query, listed, given in zip(queries, hits, relevant, strict=True)]  # fmt: skip
@@ -107,6 +108,18 @@ class Learned(Reranker):
         figures = zip(fit_ranking(games, self.l2).tolist(), spreads.tolist(), missing.tolist(), strict=True)
         self._terms = {name: _Term(*three) for name, three in zip(names, figures, strict=True)}
         return self
+
+    def _check(self, relevant: Sequence[Mapping[str, float]]) -> None:
+        if not 0 < self.l2 < float("inf"):
+            raise UsageError(f"`Learned` needs an `l2` above 0, got {self.l2}")
+        if self.features is not None and not self.features:
+            raise UsageError("`Learned` got an empty list of features: name some, or give None for all")
+        for given in relevant:
+            if not isinstance(cast(object, given), Mapping):
+                raise UsageError(f"`Learned.fit` needs grades by id for every query, like {{'id': 1.0}}, got {given!r}")
+            wrong = {id: grade for id, grade in given.items() if not 0 <= grade < float("inf")}
+            if wrong:
+                raise UsageError(f"`Learned.fit` needs grades of 0 or more, got {wrong}")
 
     def weights(self) -> dict[str, float]:
         """Return the weight of every feature, per spread of the feature in training, so that they compare."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -151,13 +152,40 @@ def test_a_rule_of_ones_own_takes_part_and_is_checked() -> None:
         def apply(self, query: str, hits: Sequence[Hit], scores: Sequence[float | None]) -> Sequence[float | None]:
             return []
 
+    class Absurd(Rule):
+        def apply(self, query: str, hits: Sequence[Hit], scores: Sequence[float | None]) -> Sequence[float | None]:
+            return [math.nan for _ in hits]
+
     assert order(Rules([Short()]), hits_of("long text", "abc")) == ["1"]
-    with pytest.raises(ContractError, match="Broken"):
-        order(Rules([Broken()]), hits_of("a"))
+    for wrong in (Broken(), Absurd()):
+        with pytest.raises(ContractError, match=type(wrong).__name__):
+            order(Rules([wrong]), hits_of("a"))
+
+
+def test_a_dropped_hit_stays_dropped_whatever_a_later_rule_says() -> None:
+    class Equal(Rule):
+        def apply(self, query: str, hits: Sequence[Hit], scores: Sequence[float | None]) -> Sequence[float | None]:
+            return [1.0 for _ in hits]
+
+    assert order(Rules([Ban("source", ["spam"]), Equal()]), hits_of("a", "b", source=["spam", "web"])) == ["1"]
+
+
+def test_a_field_that_is_a_list_matches_by_its_items_and_one_str_of_values_is_refused() -> None:
+    hits = hits_of("a", "b", "c", tags=[["draft", "x"], ["final"], 3])
+    assert order(Rules([Ban("tags", ["draft"])]), hits) == ["1", "2"]
+    assert order(Rules([Boost("tags", [["final"]], 9.0)]), hits)[0] == "1"
+    for rule in (Ban("tags", "draft"), Boost("tags", "draft", 2.0)):
+        with pytest.raises(UsageError, match="wrap it"):
+            order(Rules([rule]), hits)
+
+
+def test_a_date_that_is_not_finite_is_an_unknown_one() -> None:
+    assert order(Rules([NewestFirst("date")]), hits_of("a", "b", date=[math.nan, 5.0])) == ["1", "0"]
 
 
 @pytest.mark.parametrize(
-    "rule", [NewestFirst(half_life_days=0), NewestFirst(weight=2), Boost("source", [1], -1.0), Quota(0)]
+    "rule",
+    [NewestFirst(half_life_days=0), NewestFirst(weight=2), Boost("source", [1], -1.0), Quota(0), DropDuplicates(0)],
 )
 def test_rules_that_make_no_sense_are_refused(rule: Rule) -> None:
     with pytest.raises(UsageError, match=type(rule).__name__):
@@ -217,9 +245,26 @@ def test_yes_and_no_come_from_log_probabilities_where_there_are_some() -> None:
     assert hit.score == pytest.approx(0.75)
 
 
-@pytest.mark.parametrize(("reply", "score"), [("Yes.", 1.0), ("**No**, it does not", 0.0), ("是", 1.0), ("否", 0.0)])
+@pytest.mark.parametrize(
+    ("reply", "score"), [("Yes.", 1.0), ("**No**, it does not", 0.0), ("是", 1.0), ("否", 0.0), ("不是", 0.0)]
+)
 def test_yes_and_no_are_read_from_words(reply: str, score: float) -> None:
     assert Pointwise(FakeModel(reply), "yes_no").rerank("q", hits_of("a"))[0].score == score
+
+
+def test_what_a_model_thinks_aloud_is_no_verdict() -> None:
+    aloud = "<think>No, or A, or [2]?</think>\n"
+    chances = (TokenChance("No", math.log(0.9), {"No": math.log(0.9)}),)
+    graded = Pointwise(FakeModel(Completion(f"{aloud}Yes", Usage(1, 1), logprobs=chances)), "yes_no")
+    assert graded.rerank("q", hits_of("a"))[0].score == 1.0
+    assert order(Pairwise(FakeModel(f"{aloud}B")), hits_of("a", "b")) == ["0", "1"]
+    assert order(Listwise(FakeModel(f"{aloud}[3]")), hits_of("a", "b", "c")) == ["2", "0", "1"]
+
+
+def test_a_method_that_there_is_not_is_refused() -> None:
+    wrong: Literal["graded", "yes_no"] = "yesno"  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    with pytest.raises(UsageError, match="yesno"):
+        order(Pointwise(FakeModel("Yes"), wrong), hits_of("a"))
 
 
 def test_replies_without_a_verdict_are_typed_errors() -> None:
@@ -255,6 +300,7 @@ def test_any_reply_gives_a_permutation(reply: str, count: int) -> None:
 def test_what_a_ranking_leaves_out_keeps_its_order() -> None:
     assert read_ranking("[3] > [1] > [3] > [99]", 5) == [2, 0, 1, 3, 4]
     assert read_ranking("<think>[5] maybe</think>[2]", 3) == [1, 0, 2]
+    assert read_ranking("9" * 5000, 2) == [0, 1]
 
 
 def test_a_good_hit_climbs_from_the_last_window_to_the_top() -> None:
@@ -371,6 +417,10 @@ def test_unknown_features_and_weights_of_another_format_are_refused(tmp_path: Pa
     queries, lists, labels = training()
     with pytest.raises(UsageError, match="signal:<name>"):
         Learned(features=["colour"]).fit(queries, lists, labels)
+    with pytest.raises(UsageError, match="empty list"):
+        Learned(features=[]).fit(queries, lists, labels)
+    with pytest.raises(UsageError, match="`l2` above 0"):
+        Learned(l2=0).fit(queries, lists, labels)
     (tmp_path / "weights.json").write_text('{"score": 1.0}')
     with pytest.raises(StorageError, match="fit"):
         Learned().read_state(tmp_path)
@@ -382,6 +432,11 @@ def test_labels_that_teach_nothing_are_refused_with_the_likely_cause() -> None:
         Learned().fit(queries, lists, [{"unknown": 1.0}] * len(queries))
     with pytest.raises(UsageError, match="40 queries"):
         Learned().fit(queries, lists, [])
+    for grade in (math.nan, -1.0, math.inf):
+        with pytest.raises(UsageError, match="grades of 0 or more"):
+            Learned().fit(queries, lists, [{"0": grade}] * len(queries))
+    with pytest.raises(UsageError, match="grades by id"):
+        Learned().fit(queries, lists, [["0"]] * len(queries))  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
     with pytest.raises(NotReadyError, match="fit"):
         order(Learned(), hits_of("a"))
 
