@@ -99,6 +99,7 @@ class Contents:
         self._lines: dict[int, int] = {}
         self._answers: dict[int, tuple[int, int]] = {}
         self._near: list[tuple[int, Shingles]] = []
+        self._asked: list[Shingles] = []
         self._repeated: Counter[str] = Counter()
         self._others = Questions(others, inside=["evaluation"])
         self._sample: list[tuple[int, Record]] = []
@@ -127,7 +128,9 @@ class Contents:
         if leak is not None:
             yield leak
         elif len(self._near) < NEAR_LIMIT:
-            self._near.append((line, shingles(said.asked if self._others.known else f"{said.asked}\n{said.answer}")))
+            self._near.append((line, shingles(f"{said.asked}\n{said.answer}")))
+            if self._others.known:
+                self._asked.append(shingles(said.asked))
 
     def _leak(self, line: int, said: Taught) -> Finding | None:
         if not self._others.known:
@@ -151,12 +154,9 @@ class Contents:
         """Yield what only the whole set shows."""
         if self._others.known:
             yield from self._near_leaks()
-        else:
-            for near in near_pairs([found for _, found in self._near], _NEAR):
-                line, other = self._near[near.second][0], self._near[near.first][0]
-                yield Finding.of(
-                    "near-duplicate", line, f"it says nearly the same as line {other} ({near.likeness:.0%})"
-                )
+        for near in near_pairs([found for _, found in self._near], _NEAR):
+            line, other = self._near[near.second][0], self._near[near.first][0]
+            yield Finding.of("near-duplicate", line, f"it says nearly the same as line {other} ({near.likeness:.0%})")
         for share in self.answers()[:1]:
             if share.count > _ONE_ANSWER * self._seen and self._seen >= 10:
                 yield Finding.of(
@@ -166,7 +166,7 @@ class Contents:
     def _near_leaks(self) -> Iterator[Finding]:
         named = self._others.known[:NEAR_LIMIT]
         pool = [shingles(known.question) for known in named]
-        for near in near_pairs([*pool, *(found for _, found in self._near)], _NEAR_LEAK):
+        for near in near_pairs([*pool, *self._asked], _NEAR_LEAK):
             if near.first < len(pool) <= near.second:
                 known = named[near.first]
                 line = self._near[near.second - len(pool)][0]

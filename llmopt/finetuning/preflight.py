@@ -109,17 +109,18 @@ def preflight_of(
     held = folder / "validation.jsonl"
     has_validation = held.is_file()
     model = base if is_openai else None
+    unsound = list(settings.problems())
     training = check_file(
         folder / "training.jsonl",
         method=settings.method,
         model=model,
         validation=held if has_validation else None,
         least_examples=least_examples,
-        epochs=settings.n_epochs,
+        epochs=None if unsound else settings.n_epochs,
         price=price,
     )
     validation = check_file(held, method=settings.method, model=model, least_examples=1) if has_validation else None
-    problems = [*settings.problems(), *_too_dear(training, max_dollars)]
+    problems = [*unsound, *_too_dear(training, max_dollars)]
     if is_openai:
         problems += _closed(base, today)
     return Preflight(tuple(problems), tuple(_warnings(base, today)) if is_openai else (), training, validation)

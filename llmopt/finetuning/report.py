@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .cost import CostEstimate
 from .rules import RULES, Severity
+from .structure import Method
 
 __all__ = ["AnswerShare", "CheckReport", "Finding", "Lengths"]
 
@@ -81,7 +82,7 @@ class CheckReport:
     """
 
     path: str
-    method: str
+    method: Method
     lines: int
     examples: int
     bytes: int

@@ -47,6 +47,8 @@ def split_examples(examples: Sequence[Example], *, validation: float = 0.2, seed
     """
     if not 0 < validation < 1:
         raise UsageError(f"split_examples: `validation` is a share between 0 and 1, got {validation}")
+    if not examples:
+        raise UsageError("split_examples: there are no examples to split")
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for place, example in enumerate(examples):
         groups[example.group or _question(example)].append(place)

@@ -58,8 +58,7 @@ def call_faults(turns: Sequence[object], declared: frozenset[str]) -> Iterator[F
         for id, at in waiting.items():
             yield Fault("unanswered-call", f"the call {id!r} of message {at} has no tool message after it")
         waiting = {}
-        if "tool_calls" in turn and role != "assistant":
-            yield Fault("tool-call-place", f"message {number} of {role!r} has tool calls")
+        yield from _place_faults(number, turn)
         for call in map(as_record, as_list(turn.get("tool_calls"))):
             yield from _one_call(number, call, declared)
             id = as_text(call.get("id"))
@@ -71,6 +70,14 @@ def call_faults(turns: Sequence[object], declared: frozenset[str]) -> Iterator[F
         yield from (
             Fault("unanswered-call", f"the call {id!r} of message {at} is unanswered") for id, at in waiting.items()
         )
+
+
+def _place_faults(number: int, turn: Record) -> Iterator[Fault]:
+    if "tool_calls" in turn and turn.get("role") != "assistant":
+        yield Fault("tool-call-place", f"message {number} of {turn.get('role')!r} has tool calls")
+    if not isinstance(turn.get("tool_calls") or [], list):
+        what = type(turn["tool_calls"]).__name__
+        yield Fault("tool-call-shape", f"`tool_calls` of message {number} is {what} and not a list")
 
 
 def _answer_faults(number: int, turn: Record, known: set[str]) -> Iterator[Fault]:

@@ -92,6 +92,7 @@ BROKEN_CHATS: list[tuple[str, dict[str, object]]] = [
     ("duplicate-tool", chat(USER, ANSWER, tools=[TOOL, TOOL])),
     ("parallel-tool-calls", chat(USER, ANSWER, tools=[TOOL], parallel_tool_calls="no")),
     ("tool-call-shape", chat(USER, call(id=""), tools=[TOOL])),
+    ("tool-call-shape", chat(USER, {**ANSWER, "tool_calls": "none"}, tools=[TOOL])),
     ("tool-call-place", chat({**USER, "tool_calls": call()["tool_calls"]}, ANSWER, tools=[TOOL])),
     ("arguments-object", chat(USER, call(arguments={"a": 1}), tools=[TOOL])),
     ("arguments-not-json", chat(USER, call(arguments="{a: 1}"), tools=[TOOL])),
@@ -216,9 +217,12 @@ def test_duplicates_near_duplicates_and_conflicts_are_found(tmp_path: Path) -> N
     same = json.dumps(chat({"role": "user", "content": SENTENCE}, ANSWER))
     near = json.dumps(chat({"role": "user", "content": SENTENCE.replace("nine", "ten")}, ANSWER))
     other = json.dumps(chat({"role": "user", "content": SENTENCE}, {"role": "assistant", "content": "never"}))
-    report = check_file(write(tmp_path / "train.jsonl", same, same, near, other))
+    path = write(tmp_path / "train.jsonl", same, same, near, other)
+    report = check_file(path)
     found = {(finding.rule, finding.line) for finding in report.warnings}
     assert {("duplicate", 6), ("near-duplicate", 7), ("conflict", 8)} <= found
+    beside = check_file(path, evaluation=[Sample(question="what does it cost?")])
+    assert beside.counts == report.counts
 
 
 def test_a_shared_template_does_not_make_examples_near(tmp_path: Path) -> None:

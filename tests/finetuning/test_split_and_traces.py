@@ -41,6 +41,8 @@ def test_the_same_question_stays_on_one_side() -> None:
 def test_a_share_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="between 0 and 1"):
         split_examples([example("a"), example("b")], validation=1)
+    with pytest.raises(UsageError, match="no examples"):
+        split_examples([])
 
 
 def test_the_last_call_with_its_whole_prompt_is_learnt() -> None:
