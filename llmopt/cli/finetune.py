@@ -59,6 +59,15 @@ def _check(arguments: argparse.Namespace) -> int:
     print(report)
     if arguments.validation is None:
         return report.exit_code
-    held = check_file(arguments.validation, method=arguments.method, model=arguments.model, least_examples=1)
+    held = check_file(
+        arguments.validation,
+        method=arguments.method or report.method,
+        model=arguments.model,
+        evaluation=samples,
+        contents=not arguments.structure_only,
+        context_limit=arguments.context_limit,
+        least_examples=1,
+        most_megabytes=arguments.most_megabytes,
+    )
     print(held)
     return max(report.exit_code, held.exit_code)

@@ -58,6 +58,23 @@ def test_a_broken_validation_file_is_a_fault_although_the_training_file_is_right
     assert check(tmp_path, GOOD, "--validation", str(tmp_path / "valid.jsonl")) == 1
 
 
+def test_the_validation_file_is_checked_as_the_training_file_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question, answer = "how many legs has a spider", f"ask a@b.com {'now ' * 40}"
+    turns = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    valid, samples = tmp_path / "valid.jsonl", tmp_path / "samples.jsonl"
+    valid.write_text(json.dumps({"messages": turns}) + "\n")
+    samples.write_text(json.dumps({"question": "how many legs has a spider"}) + "\n")
+    assert check(tmp_path, GOOD, "--validation", str(valid), "--evaluation", str(samples)) == 1
+    assert "email" in (printed := capsys.readouterr().out)
+    assert "is in the evaluation set, too" in printed
+    assert check(tmp_path, GOOD, "--validation", str(valid), "--structure-only") == 0
+    assert "email" not in capsys.readouterr().out
+    assert check(tmp_path, GOOD, "--validation", str(valid), "--context-limit", "40") == 1
+    assert "over-context: line 1" in capsys.readouterr().out
+
+
 def test_a_sample_that_is_asked_inside_a_prompt_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     prompt = "Answer from the context.\nContext: numbers are numbers.\nQuestion: How many legs has a spider?"
     turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": "8"}]
@@ -83,7 +100,14 @@ def test_the_estimate_takes_the_price_that_is_given(tmp_path: Path, capsys: pyte
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--least-examples", "0"], ["--fix", "train.jsonl"], ["--evaluation", "absent.jsonl"]]
+    "arguments",
+    [
+        ["--least-examples", "0"],
+        ["--epochs", "0"],
+        ["--price", "-1"],
+        ["--fix", "train.jsonl"],
+        ["--evaluation", "absent.jsonl"],
+    ],
 )
 def test_what_cannot_be_done_exits_with_two(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
