@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from ..errors import ModelUnavailableError, TuningError
+from ..errors import ModelUnavailableError, RateLimitError, TuningError
 from ..interfaces import ChatModel, FineTuneJob
 from ..types import Example, JobState, JobStatus
 from .examples import write_examples
@@ -58,7 +58,7 @@ class OpenAIFineTune(FineTuneJob):
         price: US dollars per million trained tokens, for the estimate; None: no estimate in money.
         least_examples: Fewest examples that the provider takes.
         force: Upload although a check found errors.
-        patience: Failed polls in a row (lost connection, server errors) that waiting outlives.
+        patience: Failed polls in a row (lost connection, server errors, 429) that waiting outlives.
         timeout: Seconds for one request.
 
     Example:
@@ -132,7 +132,7 @@ class OpenAIFineTune(FineTuneJob):
         return job_id
 
     def poll(self, job_id: str) -> JobStatus:
-        """Return how far the job has come; a lost connection is `unknown` as long as `patience` lasts.
+        """Return how far the job has come; no connection or too many requests is `unknown` while `patience` lasts.
 
         Raises:
             TuningError: When the provider does not know the job.
@@ -141,7 +141,7 @@ class OpenAIFineTune(FineTuneJob):
         try:
             with self._api() as api:
                 job = as_record(api.get(f"{_JOBS}/{job_id}"))
-        except LostConnectionError as error:
+        except (LostConnectionError, RateLimitError) as error:
             self._lost[job_id] = self._lost.get(job_id, 0) + 1
             if self._lost[job_id] > self.patience:
                 raise ModelUnavailableError(

@@ -134,6 +134,8 @@ def test_nothing_is_uploaded_when_a_check_fails(tmp_path: Path) -> None:
             job(server, tmp_path).run(TRAINING, TRAINING)
         with pytest.raises(TuningError, match="epochs"):
             job(server, tmp_path, epochs=99).run(TRAINING)
+        with pytest.raises(TuningError, match="1 to 50, got 0"):
+            job(server, tmp_path, epochs=0).run(TRAINING)
         assert server.count() == 0
         assert job(server, tmp_path, force=True).submit(TRAINING[:3], ()) == "ftjob-1"
     assert len(provider.uploads) == 1
@@ -190,7 +192,7 @@ def test_what_was_uploaded_before_a_crash_is_not_uploaded_again(tmp_path: Path) 
 
 
 def test_a_lost_connection_while_waiting_is_outlived(tmp_path: Path) -> None:
-    lost = [Response(ending="reset", share=0.0), error_response(503, "overloaded"), error_response(500, "oops")]
+    lost = [Response(ending="reset", share=0.0), error_response(503, "overloaded"), error_response(429, "too many")]
     with Provider(["running", "succeeded"], answers=lost).server() as server:
         assert job(server, tmp_path).attach("ftjob-1", poll_seconds=0.01).complete("x").text.startswith("ft:")
 
