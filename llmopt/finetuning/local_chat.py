@@ -162,12 +162,13 @@ class LocalChat(ChatModel):
             room = getattr(model.config, "max_position_embeddings", None)
             if isinstance(room, int) and len(asked) >= room:
                 raise ContextOverflowError(f"the chat takes {len(asked)} tokens, {self.path} reads at most {room}")
+            ends = _ends(model, tokenizer)
             if root is self:
                 with engine.bare() as bare:
-                    written = _write(bare, tokenizer, asked, options, limit)
+                    written = _write(bare, asked, options, limit, ends)
             else:
-                written = _write(engine.with_adapter(self.path), tokenizer, asked, options, limit)
-        completion = _completion(tokenizer, asked, written, options)
+                written = _write(engine.with_adapter(self.path), asked, options, limit, ends)
+        completion = _completion(tokenizer, asked, written, options, ends)
         return replace(completion, seconds=time.perf_counter() - started, model=self.path)
 
     def price(self, usage: Usage) -> float:
@@ -175,8 +176,17 @@ class LocalChat(ChatModel):
         return 0.0
 
 
-def _completion(tokenizer: Tokenizer, asked: Sequence[int], written: Sequence[int], options: Options) -> Completion:
-    ended = bool(written) and written[-1] == tokenizer.eos_token_id
+def _ends(model: Any, tokenizer: Tokenizer) -> list[int]:
+    """Return the tokens that end a reply: the tokenizer's, and what else the model names (Gemma, Llama 3)."""
+    named: object = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    found = cast("list[object]", named) if isinstance(named, list) else [named]
+    return [id for id in dict.fromkeys([tokenizer.eos_token_id, *found]) if isinstance(id, int)]
+
+
+def _completion(
+    tokenizer: Tokenizer, asked: Sequence[int], written: Sequence[int], options: Options, ends: Sequence[int]
+) -> Completion:
+    ended = bool(written) and written[-1] in ends
     text = tokenizer.decode(written, skip_special_tokens=True).strip()
     cut = min((at for at in (text.find(stop) for stop in options.stop if stop) if at >= 0), default=None)
     return Completion(
@@ -188,7 +198,7 @@ def _completion(tokenizer: Tokenizer, asked: Sequence[int], written: Sequence[in
     )
 
 
-def _write(model: Any, tokenizer: Tokenizer, asked: list[int], options: Options, limit: int) -> list[int]:
+def _write(model: Any, asked: list[int], options: Options, limit: int, ends: list[int]) -> list[int]:
     torch: Any = load_extra("torch", "a local model")
     sampled = bool(options.temperature)
     settings: dict[str, object] = {"do_sample": sampled, "max_new_tokens": limit}
@@ -201,8 +211,8 @@ def _write(model: Any, tokenizer: Tokenizer, asked: list[int], options: Options,
         out = model.generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.eos_token_id,
+            eos_token_id=ends or None,
+            pad_token_id=ends[0] if ends else None,
             **settings,
         )
     return cast("list[int]", out[0, len(asked) :].tolist())

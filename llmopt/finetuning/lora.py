@@ -97,7 +97,7 @@ class LoRAFineTune(FineTuneJob):
         self._check([*training, *validation])
         job_id = self._id(training, validation)
         home = self._home(job_id)
-        if self._state(job_id).get("state") == "succeeded":
+        if self._state(job_id).get("state") == "succeeded" and (home / "model").is_dir():
             return job_id
         try:
             home.mkdir(parents=True, exist_ok=True)
@@ -193,7 +193,7 @@ class LoRAFineTune(FineTuneJob):
         if hasattr(model, "peft_config"):
             raise UsageError(f"{self.base} is an adapter: `merge_adapter` makes a model of it that can be trained on")
         if self.rank is None:
-            return model
+            return model.float()  # a base that is stored in bf16 would round small steps away
         load_extra("torch", "LoRAFineTune").manual_seed(self.seed)
         peft: Any = load_extra("peft", "LoRAFineTune")
         settings = peft.LoraConfig(
@@ -215,6 +215,7 @@ class LoRAFineTune(FineTuneJob):
 
     def _id(self, training: Sequence[Example], validation: Sequence[Example]) -> str:
         digest = hashlib.sha256(self.fingerprint().encode())
+        digest.update(json.dumps(_files_of(self.base)).encode())
         for example in (*training, None, *validation):
             digest.update(json.dumps(None if example is None else example_record(example)).encode())
         return f"local-{digest.hexdigest()[:12]}"
@@ -232,6 +233,12 @@ class LoRAFineTune(FineTuneJob):
             return as_record(json.loads((self._home(job_id) / "state.json").read_text("utf-8")))
         except FileNotFoundError:
             return {}
+
+
+def _files_of(base: str) -> list[tuple[str, int, int]]:
+    """Return the files of a base in a folder: one that is written anew is another base, and its job another job."""
+    found = ((path.name, path.stat()) for path in sorted(Path(base).glob("*")) if path.is_file())
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]
 
 
 def _is_alive(process: object) -> bool:

@@ -4,6 +4,7 @@ import importlib
 import json
 import math
 import random
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,48 @@ def test_a_base_and_several_adapters_share_one_model(base: str, tmp_path: Path) 
     assert root.complete(asked, options).text == before
     with pytest.raises(UsageError, match="holds no adapter"):
         LocalChat(base, base=root).complete(asked, options)
+
+
+def test_a_reply_ends_with_any_of_the_tokens_that_the_model_names(base: str, tmp_path: Path) -> None:
+    model: Any = load_causal_model(base)
+    tokenizer: Any = load_tokenizer(base)
+    asked = UNSEEN[0].messages[:-1]
+    whole = LocalChat(base, device="cpu").complete(asked, Options(max_tokens=6))
+    assert (whole.finish, whole.usage.output_tokens) == ("length", 6)
+    text = encode_chat(tokenizer, UNSEEN[0], 100)
+    inputs: Any = importlib.import_module("torch").tensor(
+        [[id for id, is_learnt in zip(text.ids, text.learnt, strict=True) if not is_learnt]]
+    )
+    first = int(model(input_ids=inputs).logits[0, -1].argmax())
+    model.generation_config.eos_token_id = [tokenizer.eos_token_id, first]
+    model.save_pretrained(str(tmp_path))
+    tokenizer.save_pretrained(str(tmp_path))
+    ended = LocalChat(str(tmp_path), device="cpu").complete(asked, Options(max_tokens=6))
+    assert (ended.finish, ended.usage.output_tokens) == ("stop", 1)
+
+
+def test_a_base_in_half_precision_is_trained_whole_in_full_precision(base: str, tmp_path: Path) -> None:
+    torch: Any = importlib.import_module("torch")
+    tokenizer: Any = load_tokenizer(base)
+    load_causal_model(base).to(torch.bfloat16).save_pretrained(str(tmp_path / "half"))
+    tokenizer.save_pretrained(str(tmp_path / "half"))
+    made = job(str(tmp_path / "half"), tmp_path, rank=None, epochs=1)
+    job_id = made.submit(TRAINING[:8], ())
+    assert load_causal_model(str(tmp_path / "half")).dtype == torch.bfloat16
+    assert load_causal_model(str(tmp_path / job_id / "model")).dtype == torch.float32
+
+
+def test_a_base_that_was_written_anew_is_trained_anew(base: str, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(base, again)
+    made = job(str(again), tmp_path / "jobs", rank=2, epochs=1)
+    first = made.submit(TRAINING[:4], ())
+    assert made.submit(TRAINING[:4], ()) == first
+    shutil.rmtree(tmp_path / "jobs" / first / "model")
+    assert made.submit(TRAINING[:4], ()) == first
+    assert (tmp_path / "jobs" / first / "model").is_dir()
+    (again / "config.json").touch()
+    assert made.submit(TRAINING[:4], ()) != first
 
 
 class TestLocalChat(ChatModelContract[LocalChat]):
