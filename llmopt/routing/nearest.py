@@ -33,7 +33,7 @@ class Nearest(TrainableClassifier):
 
     Raises:
         NotReadyError: Before `fit`.
-        UsageError: When `count` is below 1.
+        UsageError: When `count` is below 1, or there is no such method.
 
     Example:
         >>> from llmopt.testing import FakeEmbedder
@@ -53,6 +53,8 @@ class Nearest(TrainableClassifier):
         """Embed the texts and keep them, or the mean of every label."""
         if self.count < 1:
             raise UsageError(f"`Nearest` needs `count` of at least 1 neighbour, got {self.count}")
+        if self.method not in {"neighbours", "centroid"}:
+            raise UsageError(f"`Nearest` has the methods 'neighbours' and 'centroid', got {self.method!r}")
         rows = await self.embedder.aencode(texts, kind="query")
         names = sorted(set(labels))
         numbers = np.array([names.index(label) for label in labels], np.int64)

@@ -104,6 +104,7 @@ def test_fitting_forgets_what_was_learnt_before() -> None:
         (Linear(None, vocabulary=0), "nothing to learn from"),
         (Linear(l2=0), "positive `l2`"),
         (Nearest(EMBEDDER, count=0), "at least 1"),
+        (Nearest(EMBEDDER, "mean"), "'centroid', got 'mean'"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(learner: TrainableClassifier, complaint: str) -> None:
@@ -176,6 +177,14 @@ def test_the_model_chooses_from_the_set_that_it_is_shown() -> None:
     assert "- b: second" in model.requests[0][0].content
     assert model.options[0].schema is not None
     assert '"enum": ["a", "b", "c"]' in str(model.options[0].schema.body).replace("'", '"')
+
+
+@pytest.mark.parametrize("confidence", [0.0, 0.2, 0.5, 1.0])
+def test_the_label_that_the_model_chose_wins_however_unsure_it_says_it_is(confidence: float) -> None:
+    model = FakeModel(f'{{"label": "b", "confidence": {confidence}}}')
+    found = ModelClassifier(model, {"a": "first", "b": "second"}).classify("text")
+    assert found.label == "b"
+    assert found.margin == pytest.approx(max(0.0, 2 * confidence - 1), abs=1e-5)
 
 
 def test_a_label_outside_the_set_is_asked_again_then_an_error() -> None:
