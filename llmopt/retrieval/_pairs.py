@@ -60,6 +60,8 @@ class Pairs:
     def gains(self, chosen: Positions, map: Matrix | None, pool: Positions) -> Floats:
         """Return nDCG@10 of some queries among the documents of the pool, with or without the map.
 
+        Of the documents that score alike half stand above: a query without a direction is no good query.
+
         Args:
             chosen: The queries.
             map: Applied to the queries; None leaves them as they are.
@@ -73,8 +75,12 @@ class Pairs:
             scores = rows @ ranked.T
             places, documents = self.labels(part)
             own = scores[places, np.searchsorted(pool, documents)]
+            # Those above, and half of those that score alike: (above + above or alike, itself left out) / 2.
             above = np.array(
-                [np.count_nonzero(scores[place] > score) for place, score in zip(places, own, strict=True)]
+                [
+                    (np.count_nonzero(scores[place] > score) + np.count_nonzero(scores[place] >= score) - 1) / 2
+                    for place, score in zip(places, own, strict=True)
+                ]
             )
             found = np.where(above < DEPTH, 1 / np.log2(above + 2), 0.0)
             gains[start : start + len(part)] = np.bincount(places, found, len(part)) / ideal_gains(self.counts(part))

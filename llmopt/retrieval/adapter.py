@@ -57,7 +57,7 @@ class Adapter(Embedder):
         >>> topics = ["tea", "rain", "cats", "trains", "bread", "stars", "boats", "songs"]
         >>> documents = [Document(topic, f"all about {topic}") for topic in topics]
         >>> queries = [f"{word} {topic}" for topic in topics for word in ("why", "when", "how")]
-        >>> adapter = Adapter(FakeEmbedder()).fit(queries, [[query.split()[1]] for query in queries], documents)
+        >>> adapter = Adapter(FakeEmbedder(1024)).fit(queries, [[query.split()[1]] for query in queries], documents)
         >>> adapter.report.kept, adapter.report.queries
         (False, 24)
     """

@@ -128,6 +128,12 @@ def test_gains_are_ndcg_of_the_ranking(labels: list[list[int]], seed: int) -> No
     assert pairs.gains(chosen, map, np.arange(15)).tolist() == pytest.approx(expected)
 
 
+def test_of_documents_that_score_alike_half_stand_above() -> None:
+    documents: Matrix = np.eye(5, 6, dtype=np.float32)
+    pairs = Pairs.of(np.zeros((1, 6), np.float32), documents, [[3]])
+    assert pairs.gains(np.arange(1), None, np.arange(5)).tolist() == pytest.approx([1 / np.log2(4)])
+
+
 @settings(max_examples=50)
 @given(labels=LABELS, seed=st.integers(0, 99))
 def test_what_is_held_out_never_leaks(labels: list[list[int]], seed: int) -> None:
