@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import cast
 
+from ..errors import ContractError
 from ..interfaces import Retriever
 from ..types import Document, Hit, MaybeAwaitable
 from ._later import then
@@ -30,9 +32,22 @@ class FunctionRetriever(Retriever):
     function: Callable[[str, int], MaybeAwaitable[Iterable[Hit | Document]]]
 
     def search(self, query: str, k: int) -> MaybeAwaitable[list[Hit]]:
-        """Return what the function finds."""
+        """Return what the function finds.
+
+        Raises:
+            ContractError: When it gives something else than hits or documents.
+        """
         return then(self.function(query, k), _hits)
 
 
-def _hits(found: Iterable[Hit | Document]) -> list[Hit]:
-    return [item if isinstance(item, Hit) else Hit(item, 1 / rank) for rank, item in enumerate(found, start=1)]
+def _hits(found: object) -> list[Hit]:
+    items = list(cast("Iterable[object]", found)) if isinstance(found, Iterable) else [found]
+    hits: list[Hit] = []
+    for rank, item in enumerate(items, start=1):
+        if not isinstance(item, Hit | Document):
+            raise ContractError(
+                "the function of a `FunctionRetriever` must give hits or documents, like `Document(id, text)`, got "
+                f"{repr(item)[:80]}"
+            )
+        hits.append(item if isinstance(item, Hit) else Hit(item, 1 / rank))
+    return hits

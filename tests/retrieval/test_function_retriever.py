@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -50,6 +51,15 @@ def test_hits_keep_their_scores() -> None:
 def test_a_score_that_is_not_finite_is_refused() -> None:
     with pytest.raises(ContractError, match="finite"):
         FunctionRetriever(lambda query, k: [Hit(CAT, float("nan"))]).retrieve("cat")
+
+
+@pytest.mark.parametrize("found", [None, ["a text"], "text", 3])
+def test_what_is_neither_a_hit_nor_a_document_is_refused(found: object) -> None:
+    def odd(query: str, k: int) -> list[Hit]:
+        return cast("list[Hit]", found)
+
+    with pytest.raises(ContractError, match="hits or documents"):
+        FunctionRetriever(odd).retrieve("cat")
 
 
 def test_it_is_saved_by_name_and_loaded_when_allowed(tmp_path: Path) -> None:
