@@ -1,7 +1,7 @@
 """Retrieval test sets in the layout of BEIR: a folder with a corpus, queries and graded judgements.
 
-Layout: `corpus.jsonl` ({_id, title, text}), `queries.jsonl` ({_id, text}), `qrels/<split>.tsv` (a heading,
-then query id, corpus id and grade, separated by tabs). Source: Thakur et al. (2021), BEIR.
+Layout: `corpus.jsonl` ({_id, title, text}), `queries.jsonl` ({_id, text}), `qrels/<split>.tsv` (a heading, which may
+be missing, then query id, corpus id and grade, separated by tabs). Source: Thakur et al. (2021), BEIR.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _judgements(folder: Path, split: str) -> dict[str, dict[str, int]]:
     with open_text(path) as file:
         for line, text in enumerate(file, 1):
             cells = text.rstrip("\r\n").split("\t")
-            if line == 1 or not text.strip():
+            if not text.strip() or (line == 1 and not _is_whole(cells[-1])):
                 continue
             try:
                 query, document, grade = cells
@@ -73,6 +73,14 @@ def _judgements(folder: Path, split: str) -> dict[str, dict[str, int]]:
                     f"{text[:60]!r}"
                 ) from None
     return judged
+
+
+def _is_whole(grade: str) -> bool:
+    try:
+        int(grade)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(record: Record, name: str) -> str:

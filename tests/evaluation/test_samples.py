@@ -250,6 +250,10 @@ def test_a_beir_folder_gives_judged_queries_with_their_grades(tmp_path: Path) ->
     assert [(document.id, document.text) for document in beir_corpus(folder)] == [("d1", "T\nx"), ("d2", "y")]
 
 
+def test_judgements_without_a_heading_lose_no_line(tmp_path: Path) -> None:
+    assert [sample.id for sample in load_samples(beir(tmp_path, "1\td1\t1\n2\td2\t1\n"))] == ["1", "2"]
+
+
 def test_a_beir_folder_says_what_is_wrong(tmp_path: Path) -> None:
     folder = beir(tmp_path, "query-id\tcorpus-id\tscore\n2 d1 2\n")
     with pytest.raises(SampleError, match=r"test\.tsv, line 2: expected a query id"):
