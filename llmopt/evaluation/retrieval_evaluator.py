@@ -9,10 +9,10 @@ from itertools import islice
 from .._progress import progress_bar
 from .._sync import run_sync
 from ..errors import SampleError, UsageError
-from ..interfaces import Component, Metric, Retriever
+from ..interfaces import Component, IndexedRetriever, Metric, Retriever
 from ..types import Hit, Sample
 from .evaluator import Evaluator
-from .ranking_metrics import NDCG, HitRate, Recall, ReciprocalRank
+from .ranking_metrics import NDCG, HitRate, Precision, Recall, ReciprocalRank
 from .report import Report
 
 __all__ = ["RetrievalEvaluator"]
@@ -34,7 +34,7 @@ class RetrievalEvaluator(Component):
 
     Args:
         metrics: What to measure; they need `gold` and `context_ids` only.
-        k: How many hits are fetched; at least the largest k of the metrics.
+        k: How many hits are fetched, passages included; at least the largest k of the metrics.
         progress: Show a bar; None: on a terminal or in a notebook only.
 
     Example:
@@ -52,19 +52,27 @@ class RetrievalEvaluator(Component):
     def run(self, retriever: Retriever, samples: Iterable[Sample], *, title: str = "") -> Report:
         """Search for every question and return the report; questions without gold documents are refused.
 
+        A gold document that the retriever does not have counts as not found, as in trec_eval.
+
         A BEIR folder is `load_samples(folder)` with `beir_corpus(folder)` as the documents.
 
         Raises:
-            SampleError: When a sample has no gold documents, or there are no samples.
-            UsageError: When `k` is below 1.
+            SampleError: When a sample has no gold documents, there are no samples, or the retriever holds its
+                documents itself and they are other ones than the samples name.
+            UsageError: When `k` is below 1, or below that of a metric.
         """
         return run_sync(self.arun, retriever, samples, title=title)
 
     async def arun(self, retriever: Retriever, samples: Iterable[Sample], *, title: str = "") -> Report:
         """Search for every question and return the report; the async twin of `run`."""
         listed = _with_gold(samples)
-        if self.k < 1:
-            raise UsageError(f"`RetrievalEvaluator` fetches `k` hits, at least 1, got {self.k}")
+        ranks = [metric.k for metric in self.metrics if isinstance(metric, NDCG | HitRate | Precision | Recall)]
+        if self.k < max(ranks, default=1):
+            raise UsageError(
+                "`RetrievalEvaluator` must fetch at least as many hits as its metrics look at: "
+                f"got k={self.k}, needed {max(ranks, default=1)}"
+            )
+        _refuse_strangers(retriever, listed)
         found: list[Sample] = []
         with progress_bar(len(listed), title or "queries", self.progress) as bar:
             queries = iter(listed)
@@ -84,6 +92,20 @@ def _with_gold(samples: Iterable[Sample]) -> list[Sample]:
                 "measured: give `gold`, or leave it out"
             )
     return listed
+
+
+def _refuse_strangers(retriever: Retriever, samples: Sequence[Sample]) -> None:
+    """Raise when none of the gold documents is one of the retriever's: every figure would be a meaningless 0."""
+    if not isinstance(retriever, IndexedRetriever) or not retriever.is_indexed or not samples:
+        return
+    known = {id for document in retriever.documents for id in (document.id, document.source)}
+    # Gold may name the passages that a retriever cuts itself, by the document's id, "#" and a number.
+    if not any(id in known or id.rpartition("#")[0] in known for sample in samples for id in sample.gold):
+        raise SampleError(
+            f"no gold document of {len(samples)} samples is among the {len(retriever.documents)} of "
+            f"{type(retriever).__name__}: gold {samples[0].gold[0]!r}, documents like {retriever.documents[0].id!r}; "
+            "compare how the two write their ids"
+        )
 
 
 def _filled(sample: Sample, hits: Sequence[Hit]) -> Sample:
