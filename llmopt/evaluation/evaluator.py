@@ -36,8 +36,9 @@ class Evaluator(Component):
 
     Args:
         metrics: What to measure; their names must differ.
-        concurrency: Pipeline runs and measurements under way at a time, all together; those that wait for vectors which
-            one request brings for many samples do not count.
+        concurrency: Pipeline runs and measurements under way at a time, all together. While some wait for vectors that
+            one request brings for many samples others begin in their places, so that it may be fewer than twice as
+            many for a moment; with 1 it is strictly one after the other.
         repeats: How often every metric that asks a model measures a sample; the score is the mean, and
             `report.noise` tells the judge's noise from the samples' own spread.
         partial: Whether single samples may lack what a metric needs; such scores are undefined, and

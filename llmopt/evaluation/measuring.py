@@ -76,7 +76,7 @@ class Measuring:
         keeping: The journal; None: nothing is kept.
         repeats: How often every metric that does not only compute measures a sample.
         concurrency: How many pipeline runs and measurements go on at a time; those who wait for vectors that they ask
-            for together with others do not count.
+            for together with others lend their places, see `Gate`.
         prompts: Whether rows keep the requests to chat models.
         partial: Whether samples may lack what a metric needs.
     """

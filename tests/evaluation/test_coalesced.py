@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from llmopt._trace import record, spend
 from llmopt.errors import ContractError, ModelUnavailableError, RequestRejectedError
-from llmopt.evaluation import AnswerRelevancy, Evaluator, SemanticSimilarity
+from llmopt.evaluation import AnswerRelevancy, Evaluator, Report, SemanticSimilarity, metric
 from llmopt.evaluation.coalesced import Coalesced, coalesced
-from llmopt.interfaces import Embedder
+from llmopt.interfaces import Embedder, Metric
 from llmopt.models import Budget, embedder
 from llmopt.testing import FakeEmbedder, FakeJudge
 from llmopt.testing.server import FakeOpenAI
-from llmopt.types import Matrix, Sample, TextKind, Usage
+from llmopt.types import Matrix, Sample, Score, TextKind, Usage
 
 
 @dataclass(repr=False, eq=False)
@@ -214,8 +214,47 @@ def test_a_journal_keeps_each_samples_rows(tmp_path: Path) -> None:
 
 
 def test_who_waits_for_vectors_takes_no_place_of_those_who_do_not() -> None:
-    inner = Remote()
-    report = Evaluator([SemanticSimilarity(inner)], concurrency=4).run(SAMPLES)
-    assert report.summary("semantic_similarity").scored == len(SAMPLES)
-    assert len(inner.requests) <= 4  # it would be 10
-    assert inner.most == 1
+    others: list[str] = []
+    enough = asyncio.Event()
+
+    @metric
+    async def right(sample: Sample) -> float:
+        others.append(sample.id)
+        if len(others) == 5:  # with four places that are not lent it would be three
+            enough.set()
+        return 1.0
+
+    class Slow(Remote):
+        async def embed(self, texts: Sequence[str], kind: TextKind) -> Matrix:
+            await enough.wait()
+            return await super().embed(texts, kind)
+
+    metrics = [SemanticSimilarity(Slow()), right]
+
+    async def measured() -> Report:
+        return await asyncio.wait_for(Evaluator(metrics, concurrency=4).arun(SAMPLES), 10)
+
+    assert asyncio.run(measured()).summary("semantic_similarity").scored == len(SAMPLES)
+
+
+@dataclass(repr=False, eq=False)
+class AsksOn(Metric):
+    """Asks for vectors, and then for something else; counts how many do so at a time."""
+
+    embedder: Embedder
+    busy: list[int] = field(default_factory=lambda: [0, 0])
+
+    async def measure(self, sample: Sample) -> Score:
+        await self.embedder.aencode([sample.question], kind="query")
+        self.busy[0] += 1
+        self.busy[1] = max(self.busy)
+        await asyncio.sleep(0.001)
+        self.busy[0] -= 1
+        return Score(1.0)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_who_comes_back_with_vectors_does_not_crowd_the_limit(concurrency: int) -> None:
+    asks_on = AsksOn(Remote())
+    Evaluator([asks_on], concurrency=concurrency).run(SAMPLES)
+    assert 1 <= asks_on.busy[1] < 2 * concurrency

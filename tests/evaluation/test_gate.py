@@ -16,12 +16,15 @@ def test_places_are_held_lent_and_given_back(places: int, works: list[list[bool]
     gate = Gate(places)
     begun: list[int] = []
     busy, came_back = set[int](), set[int]()
+    ended = 0
 
     async def work(number: int, turns: list[bool]) -> None:
+        nonlocal ended
         async with gate:
             busy.add(number)
             begun.append(number)
             assert len(busy - came_back) <= places
+            assert len(begun) - ended < 2 * places
             for lends in turns:
                 if not lends:
                     await asyncio.sleep(0)
@@ -32,6 +35,7 @@ def test_places_are_held_lent_and_given_back(places: int, works: list[list[bool]
                 busy.add(number)
                 came_back.add(number)
             busy.remove(number)
+            ended += 1
 
     async def all_of_them() -> None:
         await asyncio.gather(*(work(number, turns) for number, turns in enumerate(works)))
@@ -47,7 +51,7 @@ def test_places_are_held_lent_and_given_back(places: int, works: list[list[bool]
 
 
 def test_who_comes_back_does_not_wait_for_those_who_wait_for_it() -> None:
-    gate, order, shared = Gate(1), list[str](), asyncio.Event()
+    gate, order, shared = Gate(2), list[str](), asyncio.Event()
 
     async def maker() -> None:
         async with gate:
@@ -62,7 +66,25 @@ def test_who_comes_back_does_not_wait_for_those_who_wait_for_it() -> None:
             order.append("taken")
 
     async def both() -> None:
-        await asyncio.wait_for(asyncio.gather(maker(), waiting()), 5)
+        await asyncio.wait_for(asyncio.gather(maker(), waiting(), waiting()), 5)
 
     asyncio.run(both())
-    assert order == ["made", "taken"]
+    assert order == ["made", "taken", "taken"]
+
+
+def test_a_place_stays_held_while_its_holder_waits_on_another_loop() -> None:
+    gate = Gate(2)
+
+    async def elsewhere() -> None:
+        with gate.lent():
+            await asyncio.sleep(0)
+
+    async def scene() -> None:
+        async with gate, gate:
+            one_more = asyncio.create_task(gate.__aenter__())
+            await asyncio.to_thread(asyncio.run, elsewhere())
+            await asyncio.sleep(0)
+            assert not one_more.done()
+            one_more.cancel()
+
+    asyncio.run(scene())
