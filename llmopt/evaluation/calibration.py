@@ -16,6 +16,10 @@ from .report import Report
 
 __all__ = ["Calibration", "human_labels"]
 
+# Labels that nobody gave, half of them yes, counted in the spread of a correction's errors: few labels among which the
+# judge never errs do not say that it never does. Agresti and Coull (1998) take four and shift the figure as well.
+_PSEUDO_LABELS = 8
+
 _SAID: Mapping[str, bool] = {
     **dict.fromkeys(("1", "1.0", "y", "yes", "true", "是"), True),
     **dict.fromkeys(("0", "0.0", "n", "no", "false", "否"), False),
@@ -118,9 +122,11 @@ class Calibration:
         """Compare a metric's scores with labels by the samples' ids.
 
         Raises:
-            UsageError: When a label belongs to no sample of the report.
+            UsageError: When the report has no such metric, or a label belongs to no sample of it.
         """
-        scores = {row.sample.id: row.scores[metric].value if metric in row.scores else None for row in report}
+        if metric not in report.metrics:
+            raise UsageError(f"the report has no metric {metric!r}; it has {', '.join(report.metrics) or 'none'}")
+        scores = {row.sample.id: row.scores[metric].value for row in report}
         unknown = sorted(set(labels) - set(scores))
         if unknown:
             raise UsageError(f"{len(unknown)} labels belong to no sample of the report, the first is {unknown[0]!r}")
@@ -185,7 +191,7 @@ class Calibration:
         The judge's mean over all items, corrected by its mean error on the labelled ones; the interval holds
         whatever the judge's errors are, provided that the labelled items are a random draw of the same kind.
         A judge that is of no use is weighed down, so that the interval is never much wider than that of the
-        labels alone.
+        labels alone. It is never of no width: the errors' spread counts eight labels more, half of them yes.
 
         Args:
             scores: The judge's scores of the items without a label (those with one add little).
@@ -207,7 +213,8 @@ class Calibration:
         errors = truth - weight * judged
         value = weight * float(seen.mean()) + float(errors.mean())
         apart = float(seen.var(ddof=1)) if len(seen) > 1 else 0.0
-        deviation = math.sqrt(weight**2 * apart / len(seen) + float(errors.var(ddof=1)) / self.n)
+        squares = float(np.square(errors - errors.mean()).sum()) + _PSEUDO_LABELS / 4
+        deviation = math.sqrt(weight**2 * apart / len(seen) + squares / self.n**2)
         half = t_quantile((1 + level) / 2, self.n - 1) * deviation
         low, high = max(0.0, value - half), min(1.0, value + half)
         return Estimate(min(1.0, max(0.0, value)), low, high, self.n + len(seen), "ppi++", level)

@@ -88,19 +88,35 @@ def test_a_useless_judge_costs_nothing() -> None:
     assert corrected.high - corrected.low < 1.1 * 2 * 1.97 * float(np.sqrt(0.25 / 300))
 
 
-def test_the_corrected_interval_holds_the_true_mean_as_often_as_it_says() -> None:
+@pytest.mark.parametrize(("labels", "true_mean", "right"), [(20, 0.95, 0.97), (50, 0.95, 0.97), (100, 0.7, 0.85)])
+def test_the_corrected_interval_holds_the_true_mean_as_often_as_it_says(
+    labels: int, true_mean: float, right: float
+) -> None:
     generator = np.random.default_rng(2)
     hits = 0
-    rounds = 600
+    rounds = 300
     for _ in range(rounds):
-        truth = generator.random(900) < 0.7
-        score = np.clip(0.6 * truth + 0.3 * generator.random(900) + 0.2, 0, 1)
-        found = Calibration.of(list(map(float, score[:80])), list(map(bool, truth[:80])))
-        corrected = found.corrected(list(map(float, score[80:])))
+        truth = generator.random(500) < true_mean
+        said = np.where(generator.random(500) < right, truth, ~truth).astype(float)
+        found = Calibration.of(said[:labels].tolist(), truth[:labels].tolist())
+        corrected = found.corrected(said[labels:].tolist())
         assert corrected.low is not None
         assert corrected.high is not None
-        hits += corrected.low <= 0.7 <= corrected.high
-    assert 0.92 <= hits / rounds <= 0.98
+        hits += corrected.low <= true_mean <= corrected.high
+    assert hits / rounds >= 0.93
+
+
+def test_few_labels_without_an_error_leave_room_for_one() -> None:
+    corrected = Calibration.of([1.0] * 10, [True] * 10).corrected([1.0] * 90)
+    assert corrected.low is not None
+    assert corrected.low < 0.8
+    assert corrected.high == 1.0
+
+
+def test_a_metric_that_the_report_lacks_is_named() -> None:
+    report = Report((Row(Sample(id="a", question="?"), {"m": Score(1.0)}),), ("m",))
+    with pytest.raises(UsageError, match="no metric 'n'; it has m"):
+        Calibration.of_report(report, "n", {"a": True})
 
 
 def test_a_judge_that_always_says_the_same_leaves_the_labels() -> None:
