@@ -14,7 +14,7 @@ from typing import Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from .._text import words
+from .._text import is_cjk, words
 from ..errors import StorageError
 from ..types import Document, Hit
 from ._arrays import map_array, read_header, save_array, write_header
@@ -100,7 +100,7 @@ class Postings:
 
     def hits(self, stems: Sequence[str], k: int, allowed: Callable[[Document], bool] | None) -> list[Hit]:
         """Return the best `k` documents with at least one of the stems."""
-        known = [self.vocabulary[stem] for stem in stems if stem in self.vocabulary]
+        known = self._numbers(stems)
         if self.engine is None or not known:
             return []
         scores = self.engine.get_scores_from_ids(known)
@@ -109,6 +109,12 @@ class Postings:
         positions = contenders(scores, k)
         positions = positions[scores[positions] > 0]
         return hits_at(self.documents, positions, scores[positions], k, _KIND)
+
+    def _numbers(self, stems: Sequence[str]) -> list[int]:
+        """Return the numbers of known stems; where all are lone CJK characters, of the pairs that they stand in."""
+        if stems and all(len(stem) == 1 and is_cjk(stem) for stem in stems):
+            return [number for stem in stems for word, number in self.vocabulary.items() if stem in word]
+        return [self.vocabulary[stem] for stem in stems if stem in self.vocabulary]
 
     def dump(self, folder: Path) -> None:
         """Write vocabulary and weights."""

@@ -21,8 +21,9 @@ class BM25(ChangingRetriever):
     """Finds the documents that share words with the query, rare words counting most.
 
     The scores are those of Lucene's BM25 (Kamphuis et al. 2020, "Which BM25 do you mean?"), computed by
-    `bm25s`. Chinese, Japanese and Korean text is indexed by pairs of characters. A document without
-    any word of the query is no hit, so a query of unknown words has none. Word weights depend on the
+    `bm25s`. Chinese, Japanese and Korean text is indexed by pairs of characters; a query of single ones
+    finds the pairs that they stand in. A document without any word of the query is no hit, so a query of
+    unknown words has none. Word weights depend on the
     whole corpus: `add`, `update` and `remove` index everything again.
 
     Args:

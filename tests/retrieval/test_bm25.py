@@ -123,6 +123,20 @@ def test_chinese_is_found_by_pairs_of_characters() -> None:
     assert retriever.retrieve("什么") == []
 
 
+def test_a_query_of_single_chinese_characters_finds_the_runs_that_they_stand_in() -> None:
+    documents = [
+        Document("cat", "我的猫在睡觉。"),
+        Document("dog", "狗在晚上叫"),
+        Document("lone", "猫"),
+        Document("en", "cat"),
+    ]
+    retriever = BM25().index(documents)
+    assert {hit.document.id for hit in retriever.retrieve("猫？")} == {"cat", "lone"}
+    assert {hit.document.id for hit in retriever.retrieve("猫 狗")} == {"cat", "lone", "dog"}
+    assert {hit.document.id for hit in retriever.retrieve("我的 猫")} == {"cat", "lone"}
+    assert retriever.retrieve("鱼") == []
+
+
 def test_the_stemmer_is_asked_once_per_different_word_of_the_corpus() -> None:
     asked: list[str] = []
 
