@@ -48,7 +48,13 @@ class OneOf(Condition):
     values: tuple[object, ...]
 
     def __call__(self, document: Document) -> bool:
-        """Return whether the field is there and fits."""
+        """Return whether the field is there and fits.
+
+        Raises:
+            UsageError: When `values` is one str.
+        """
+        if isinstance(cast(object, self.values), str):
+            raise UsageError(f"`OneOf.values` are several, got one str: wrap it, ({self.values!r},)")
         if self.field not in document.metadata:
             return False
         found = document.metadata[self.field]

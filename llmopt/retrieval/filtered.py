@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..errors import UsageError
 from ..interfaces import IndexedRetriever, best_hits
 from ..types import Document, Hit, MaybeAwaitable
 from ._composite import CompositeRetriever
@@ -50,5 +51,10 @@ class Filtered(CompositeRetriever):
         return self._among(query, k, both(self.allowed, allowed))
 
     def _among(self, query: str, k: int, allowed: Callable[[Document], bool]) -> MaybeAwaitable[list[Hit]]:
+        if not callable(self.allowed):
+            raise UsageError(
+                f"`Filtered` needs a condition or a function of a document, got {self.allowed!r}: say "
+                'Equals("field", value), for example'
+            )
         found = self.retriever.search_among(query, k, allowed)
         return then(found, lambda hits: best_hits(hits, k, self.retriever))

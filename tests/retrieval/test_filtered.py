@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -145,6 +146,16 @@ def test_conditions_say_what_they_mean(condition: Condition, metadata: dict[str,
 def test_values_that_cannot_be_compared_are_named() -> None:
     with pytest.raises(UsageError, match=r"'year' of document 'd' cannot be compared"):
         Between("year", 2020)(Document("d", "", {"year": "2021"}))
+
+
+def test_values_that_are_one_str_and_filters_that_are_none_are_refused() -> None:
+    documents = [Document("d", "word", {"language": "en"})]
+    text = cast("tuple[object, ...]", "zhen")
+    with pytest.raises(UsageError, match="wrap it"):
+        Filtered(BM25(), OneOf("language", text)).index(documents).retrieve("word")
+    wrong = cast("Condition", {"language": "en"})
+    with pytest.raises(UsageError, match="needs a condition"):
+        Filtered(BM25(), wrong).index(documents).retrieve("word")
 
 
 def test_conditions_with_lists_in_them_work_though_they_cannot_be_kept() -> None:
