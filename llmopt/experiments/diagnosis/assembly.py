@@ -95,6 +95,23 @@ async def _categories(
 
 
 def _caveats(evidence: Evidence) -> list[str]:
+    if not evidence.dossiers and evidence.outcomes.passed:
+        return [_nothing_fails(evidence.report, evidence.target), *_usual_caveats(evidence)]
+    return _usual_caveats(evidence)
+
+
+def _nothing_fails(report: Report, target: str) -> str:
+    others = ((name, report.summary(name).estimate.value) for name in report.metrics if name != target)
+    lowest = min(((value, name) for name, value in others if value is not None), default=None)
+    if lowest is None or lowest[0] >= 1:
+        return f"Nothing fails on {target}, so it has no more to tell: measure more than that, or add harder questions."
+    return (
+        f"Nothing fails on {target}, so it has no more to tell. Of the other metrics {lowest[1]} stands lowest "
+        f"({lowest[0]:.3f}): make it the target, or add harder questions."
+    )
+
+
+def _usual_caveats(evidence: Evidence) -> list[str]:
     return caveats_of(
         evidence.pipeline,
         evidence.dossiers,

@@ -10,7 +10,7 @@ from ...interfaces import PromptStrategy
 from ...prompting import ChainOfThought, Decompose, Direct, FewShot, Grounded, Repair, SelfConsistency, Shot, Structured
 from ...prompting.wrapper import is_one_call
 from .finding import Cause
-from .scene import Scene, Step
+from .scene import NAME_GOLD, Scene, Step
 
 __all__ = ["BEHAVIOUR_STEPS"]
 
@@ -85,9 +85,22 @@ def _noise(scene: Scene) -> Iterator[Step]:
     yield from _voting(scene, "the answer that most samples agree on is steadier")
 
 
-def _suspect(_: Scene) -> Iterator[Step]:
-    code = 'for finding in diagnosis.by_cause("suspect label"): print(finding.sample.reference, finding.sample.answer)'
-    yield Step("look at the labels", "the contexts support the answer: the reference may be wrong", {}, {}, code=code)
+def _suspect(scene: Scene) -> Iterator[Step]:
+    beside = "answer"
+    why = "the contexts support the answer: the reference may be wrong"
+    if any(dossier.of_contexts for dossier in scene.failed["suspect label"]):
+        beside = "gold"
+        why = "the gold passages do not say what the reference says: one of them or the judge is wrong"
+    code = (
+        f'for finding in diagnosis.by_cause("suspect label"): print(finding.sample.reference, finding.sample.{beside})'
+    )
+    yield Step("look at the labels", why, {}, {}, code=code)
+
+
+def _undetermined(scene: Scene) -> Iterator[Step]:
+    failed = [dossier.row.sample for dossier in scene.failed["undetermined"]]
+    if any(sample.answerable is not False and not sample.gold for sample in failed):
+        yield NAME_GOLD
 
 
 def _error(_: Scene) -> Iterator[Step]:
@@ -133,5 +146,6 @@ BEHAVIOUR_STEPS: Final[Mapping[Cause, Callable[[Scene], Iterator[Step]]]] = {
     "noise": _noise,
     "suspect label": _suspect,
     "error": _error,
+    "undetermined": _undetermined,
 }
 """Per cause, the experiments that may mend it, the likeliest first."""

@@ -13,6 +13,7 @@ from .investigation import Dossier
 __all__ = ["caveats_of"]
 
 _FEW = 10
+_NAMED = 3
 
 
 def caveats_of(
@@ -36,7 +37,7 @@ def caveats_of(
         corpus: The documents that are known.
         judge: Who could tell suspect labels.
     """
-    found = [*_on_samples(dossiers, left_out, target)]
+    found = [*_on_samples(dossiers, left_out, target), *_on_gold(dossiers, corpus)]
     if not dossiers:
         return found
     if not isinstance(pipeline, Pipeline):
@@ -65,9 +66,19 @@ def _on_samples(dossiers: Sequence[Dossier], left_out: Sequence[Row], target: st
             f"No gold passages are named by {len(unnamed)} of {_samples(len(dossiers))} that failed: where they get "
             f"lost cannot be told ({guessed} asked with a passage that has the reference's words)."
         )
+
+
+def _on_gold(dossiers: Sequence[Dossier], corpus: Corpus) -> Iterator[str]:
+    """Say which gold documents nobody has: they are missing, or their ids are misspelt."""
     lacking = [dossier for dossier in dossiers if "in no document that is known" in dossier.gold_reason]
     if lacking:
-        yield f"Gold documents that are in no document that is known, of {_samples(len(lacking))}: give `corpus`."
+        names = [each.source for dossier in lacking for each in dossier.needed if not each.document.text]
+        known = [document.source for document in (*corpus.given, *corpus.indexed)]
+        todo = "add the documents" if corpus.given else "give `corpus`"
+        yield (
+            f"Gold documents that are in no document that is known, of {_samples(len(lacking))}: {_listed(names)}. "
+            f"Known are {_listed(known) or 'none'}: mend the ids, or {todo}."
+        )
 
 
 def _on_readings(dossiers: Sequence[Dossier], same: int) -> Iterator[str]:
@@ -84,8 +95,13 @@ def _on_readings(dossiers: Sequence[Dossier], same: int) -> Iterator[str]:
 
 
 def _on_labels(dossiers: Sequence[Dossier], judge: Judge | None) -> Iterator[str]:
-    if judge is None and any(dossier.asked["gold"] for dossier in dossiers):
+    if judge is None and any(dossier.asked["gold"] and not dossier.of_contexts for dossier in dossiers):
         yield "No judge that understands was given, so labels that are wrong are counted as wrong answers."
+
+
+def _listed(names: Sequence[str]) -> str:
+    each = list(dict.fromkeys(names))
+    return ", ".join(map(repr, each[:_NAMED])) + (f" and {len(each) - _NAMED} more" if len(each) > _NAMED else "")
 
 
 def _samples(count: int) -> str:

@@ -15,7 +15,7 @@ from ...retrieval import BM25, Dense, Hybrid, MultiQuery
 from .finding import Cause
 from .investigation import Dossier
 from .place import shown
-from .scene import Scene, Step, has_part
+from .scene import NAME_GOLD, Scene, Step, has_part
 
 __all__ = ["CONTEXT_STEPS"]
 
@@ -31,7 +31,7 @@ def _missing(scene: Scene) -> Iterator[Step]:
     named = ", ".join(ids[:_NAMED]) + (" ..." if len(ids) > _NAMED else "")
     indexed = {document.source for document in scene.corpus.indexed}
     lacking = [each for id in ids if id not in indexed and (each := scene.corpus.whole(id)) is not None]
-    why = f"the index has nothing of {len(ids)} documents that hold answers: {named}"
+    why = f"documents that hold answers are not in the index: {named}"
     code = {"retriever": f"{_written(scene)}.index([*passages, *missing])"}
     made = scene.reindexed([*scene.corpus.indexed, *lacking]) if lacking else None
     yield Step("add the missing documents", why, code, {} if made is None else {"retriever": made})
@@ -150,8 +150,7 @@ def _distracting(scene: Scene) -> Iterator[Step]:
 
 def _place_unknown(scene: Scene) -> Iterator[Step]:
     if not any(dossier.row.sample.gold for dossier in scene.failed["context, place unknown"]):
-        code = 'samples = [replace(sample, gold=["<id of the document that holds the answer>"]) ...]'
-        yield Step("name the gold passages", "then the diagnosis says where they get lost", {}, {}, code=code)
+        yield NAME_GOLD
     yield from _not_fetched(scene)
 
 

@@ -118,12 +118,14 @@ class Diagnosis:
         return Table(("category", "failures", "samples", self.target), rows, numbers=2, caption=caption)
 
     def _suggestion_table(self) -> Table:
+        shown = list(enumerate(self.suggestions[:_SUGGESTED], 1))
         rows = [
-            [str(number), each.cause, each.code, f"{each.gain:+.3f}", f"{each.calls:+d}" if each.calls else "0"]
-            for number, each in enumerate(self.suggestions[:_SUGGESTED], 1)
+            [f"{number}. {each.name}", each.cause, f"{each.gain:+.3f}", f"{each.calls:+d}" if each.calls else "0"]
+            for number, each in shown
         ]
-        headings = ("", "against", "next experiment", "at most", "calls")
-        return Table(headings, rows, numbers=2, caption="What to try next, by gain per cost")
+        notes = [line for number, each in shown for line in (f"{number}. {each.why}", f"   {each.code}")]
+        headings = ("next experiment", "against", "at most", "calls")
+        return Table(headings, rows, numbers=2, caption="What to try next, by gain per cost", notes=notes)
 
 
 def _most(causes: Mapping[Cause, int]) -> str:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from ..._replies import is_noncommittal
 from ..._text import is_cjk
-from ...evaluation import FormatValidity
+from ...evaluation import ContextPrecision, ContextRecall, FormatValidity
 from ...evaluation.lexical import normalised, token_f1, tokens
 from ...interfaces import Metric
 from ...types import Sample
 from .tree import Fault
 
-__all__ = ["Flaw", "flaw_of", "is_abstention", "says_the_same"]
+__all__ = ["Flaw", "flaw_of", "is_abstention", "looks_at_answers", "says_the_same"]
 
 _SAME = 0.9
 _SHORTEST = 2
@@ -43,6 +43,11 @@ def flaw_of(answered: Sequence[Sample], without: Sequence[Sample], metrics: Sequ
         if flaw.fault and 2 * kinds.count(flaw.fault) >= len(kinds):
             return flaw
     return Flaw()
+
+
+def looks_at_answers(metric: Metric) -> bool:
+    """Return whether what the model says can change a metric: not that of one which sees only what was found."""
+    return not (isinstance(metric, ContextPrecision | ContextRecall) or "context_ids" in metric.needs)
 
 
 def is_abstention(sample: Sample) -> bool:

@@ -11,6 +11,7 @@ from ...evaluation import Answering, Evaluator, Row, Spent
 from ...pipeline import Pipeline
 from ...types import Hit
 from .corpus import Corpus
+from .faults import looks_at_answers
 from .finding import Condition
 from .gold import Needed, needed_of
 from .place import Located, deepened, locate, shown
@@ -36,6 +37,7 @@ class Dossier:
         located: How far the gold passages came.
         asked: What became of the reruns.
         supported: Whether a judge says that the contexts support the answer, which the reference contradicts.
+        of_contexts: Whether the metric sees only the contexts, whatever the answer is.
     """
 
     row: Row
@@ -49,6 +51,7 @@ class Dossier:
         default_factory=lambda: {"current": [], "gold": [], "none": []}
     )  # fmt: skip
     supported: bool = False
+    of_contexts: bool = False
 
     def contexts(self, condition: Condition) -> list[Hit] | None:
         """Return what is given under a condition: the gold passages, each once, or nothing; None: what is found."""
@@ -129,6 +132,7 @@ class Investigation:
             guessed=guessed and bool(needed),
             gold_reason=self._gold_reason(row, needed),
             none=composed and reads and bool(sample.contexts),
+            of_contexts=not looks_at_answers(self._rerunner.metric),
         )
 
     def _failure(self, row: Row) -> str:
@@ -145,7 +149,7 @@ class Investigation:
         if not needed:
             return "no gold passages are known, and no passage has the reference's words"
         empty = [each.source for each in needed if not each.document.text]
-        return f"the gold document {empty[0]!r} is in no document that is known: give `corpus`" if empty else ""
+        return f"the gold document {empty[0]!r} is in no document that is known" if empty else ""
 
     async def _ask_again(self, dossiers: Sequence[Dossier]) -> None:
         """Ask as it is: once at first; when all say the same word by word as before, they would say it again."""

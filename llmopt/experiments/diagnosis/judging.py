@@ -43,7 +43,7 @@ async def mark_supported(dossiers: Sequence[Dossier], judge: Judge | None, passi
 
 def _stands(dossier: Dossier, passing: float) -> bool:
     sample = dossier.row.sample
-    if dossier.failure or is_abstention(sample) or not sample.answer.strip():
+    if dossier.failure or dossier.of_contexts or is_abstention(sample) or not sample.answer.strip():
         return False
     if sample.answerable is False:
         return bool(sample.contexts)

@@ -83,12 +83,13 @@ def _observed(dossier: Dossier, metrics: Sequence[Metric], passing: float, *, as
         answerable=dossier.row.sample.answerable,
         gold_reason=reason,
         guessed=dossier.guessed,
+        of_contexts=dossier.of_contexts,
     )
 
 
 def _flaw(dossier: Dossier, metrics: Sequence[Metric], passing: float) -> Flaw:
     """Look at the wrong answers given with the gold passages; where there are none, at those given as it is."""
-    if dossier.failure:
+    if dossier.failure or dossier.of_contexts:
         return Flaw()
     told = [each for each in dossier.asked["gold"] if each.tells]
     wrong = [each.sample for each in told if not each.is_right(passing)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from ...interfaces import ChatModel, Component, Embedder, IndexedRetriever, PromptStrategy, Retriever
 from ...models import ExtractiveReader
@@ -14,7 +14,7 @@ from .corpus import Corpus
 from .finding import Cause
 from .investigation import Dossier
 
-__all__ = ["Scene", "Step", "has_part", "is_free", "rebuilt"]
+__all__ = ["NAME_GOLD", "Scene", "Step", "has_part", "is_free", "rebuilt"]
 
 C = TypeVar("C", bound=Component)
 
@@ -42,6 +42,16 @@ class Step:
     share: float = 1.0
     calls: int = 0
     code: str = ""
+
+
+NAME_GOLD: Final = Step(
+    "name the gold passages",
+    "then the diagnosis says where they get lost",
+    {},
+    {},
+    code='samples = [replace(sample, gold=["<id of the document that holds the answer>"]) ...]',
+)
+"""For samples of which nobody said which documents answer them."""
 
 
 @dataclass(frozen=True)

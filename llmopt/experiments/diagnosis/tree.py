@@ -57,6 +57,7 @@ class Observed:
         answerable: Whether the corpus holds the answer; None when nobody said.
         gold_reason: Why the pipeline could not be given the gold passages; empty when it could.
         guessed: Whether passages that share the reference's words stood in for the gold ones.
+        of_contexts: Whether the metric sees only the contexts, whatever the answer is.
     """
 
     failure: str = ""
@@ -68,6 +69,7 @@ class Observed:
     answerable: bool | None = None
     gold_reason: str = ""
     guessed: bool = False
+    of_contexts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ def cause_of(right: Right, seen: Observed) -> Ruling:
     3. Is the question marked unanswerable? Then it should have abstained: instruction.
     4. Is it right without contexts? The contexts distract.
     5. Is it right with the gold passages? The context is to blame, where the gold passage got lost.
-    6. Is it wrong with them in a way that shows? Format, refusal or instruction.
+    6. Does the metric see the contexts alone, and not like the gold ones either? The label is suspect. Is it wrong
+       with them in a way that shows? Format, refusal or instruction.
     7. Do the contexts support what it says, all the same? The label is suspect. Else its reasoning is wrong.
     8. Else nobody can tell, but for a visible fault of form.
     """
@@ -130,6 +133,9 @@ def _context(seen: Observed) -> Ruling:
 
 
 def _behaviour(seen: Observed) -> Ruling:
+    if seen.of_contexts:
+        reason = "the metric looks at the contexts alone and fails the gold passages too: they do not say what the "
+        return Ruling("suspect label", f"{reason}reference says, or the judge cannot see it")
     if seen.supported and not seen.fault:
         return Ruling("suspect label", "the contexts support the answer, and the reference says otherwise")
     said = seen.fault_reason or "it has the passages, keeps to the form, and concludes wrongly"

@@ -9,11 +9,13 @@ import pytest
 
 from llmopt import (
     BM25,
+    ContextRecall,
     Direct,
     Document,
     Evaluator,
     ExactMatch,
     Faithfulness,
+    HeuristicJudge,
     Pipeline,
     Sample,
 )
@@ -175,7 +177,8 @@ def test_a_metric_that_is_undefined_everywhere_is_said() -> None:
 
 def test_nothing_to_diagnose_is_said() -> None:
     diagnosis = diagnose(pipeline_of(CAT, DOG), ASKED, EXACT, "exact_match")
-    assert str(diagnosis) == "none of 1 samples fails on exact_match"
+    assert str(diagnosis).startswith("none of 1 samples fails on exact_match")
+    assert "add harder questions" in str(diagnosis)
     assert list(diagnosis.shares) == []
 
 
@@ -198,7 +201,37 @@ def test_a_pipeline_without_a_retriever_fetches_nothing() -> None:
 def test_an_index_that_lacks_the_document_is_told_without_having_it() -> None:
     diagnosis = diagnose(pipeline_of(CAT), ASKED, EXACT, "exact_match")
     assert [finding.cause for finding in diagnosis] == ["missing from corpus"]
-    assert any("give `corpus`" in caveat for caveat in diagnosis.caveats)
+    assert any("'dog'. Known are 'cat': mend the ids, or give `corpus`" in caveat for caveat in diagnosis.caveats)
+
+
+def test_gold_that_no_document_of_a_given_corpus_is_called_is_named_beside_what_they_are_called() -> None:
+    samples = [Sample(question="What do dogs do?", reference="bark", gold=["Dog"])]
+    diagnosis = diagnose(pipeline_of(CAT), samples, EXACT, "exact_match", corpus=[CAT, DOG])
+    assert any("'Dog'. Known are 'cat', 'dog': mend the ids, or add" in caveat for caveat in diagnosis.caveats)
+
+
+def test_a_metric_of_contexts_that_fails_the_gold_passages_speaks_against_the_label_not_the_model() -> None:
+    samples = [Sample(question="What do dogs do?", reference="They swim in rivers.", gold=["dog"])]
+    evaluator = Evaluator([ContextRecall(HeuristicJudge())], progress=False)
+    diagnosis = diagnose(pipeline_of(CAT, DOG), samples, evaluator, "context_recall")
+    assert [finding.cause for finding in diagnosis] == ["suspect label"]
+    assert "the reference" in diagnosis.findings[0].reason
+    assert [each.name for each in diagnosis.suggestions] == ["look at the labels"]
+
+
+def test_the_metric_that_stands_lowest_is_named_where_nothing_fails() -> None:
+    evaluator = Evaluator([ContextRecall(HeuristicJudge()), ExactMatch()], progress=False)
+    pipeline = pipeline_of(CAT, DOG).but(model=FakeModel("no"))
+    samples = [Sample(question="What do dogs do?", reference="Dogs bark all night.", gold=["dog"])]
+    diagnosis = diagnose(pipeline, samples, evaluator, "context_recall")
+    assert "exact_match stands lowest (0.000)" in diagnosis.caveats[0]
+
+
+def test_samples_without_gold_of_which_nothing_can_be_told_are_to_be_given_some() -> None:
+    samples = [Sample(question="What do dogs do?", reference="swim")]
+    diagnosis = diagnose(pipeline_of(CAT, DOG), samples, EXACT, "exact_match")
+    assert [finding.cause for finding in diagnosis] == ["undetermined"]
+    assert [each.name for each in diagnosis.suggestions] == ["name the gold passages"]
 
 
 def test_a_retriever_that_does_not_say_what_it_holds_leaves_the_place_open() -> None:
