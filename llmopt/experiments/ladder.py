@@ -163,7 +163,7 @@ class Ladder:
         return self.confirmed
 
     def table(self) -> Table:
-        """Return the climb as a table: what was tried, what it scored, whether it was kept, and why."""
+        """Return the climb as a table: what was tried, what it scored, whether it was kept, and below it why."""
         parts = self._parts()
         caption = f"{len(parts.seen)} samples, {len(parts.unseen)} held out, {self.planned} changes planned"
         notes = [f"held out, top against baseline: {self.confirmed}"] if self.confirmed else []
@@ -172,6 +172,9 @@ class Ladder:
     def __str__(self) -> str:
         """Draw the table."""
         return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
 
     async def _astep(self, name: str, changes: dict[str, object]) -> Rung:
         await self.abegin()

@@ -15,7 +15,8 @@ from .verdict import Verdict
 
 __all__ = ["Rung", "chance_text", "gain_text", "rung_table"]
 
-_WIDEST = 48
+_NAME, _NAME_BESIDE_COSTS = 42, 32  # what a terminal of 120 columns leaves
+_BEFORE, _AFTER = 14, 22
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,13 @@ class Rung:
 
 
 def rung_table(rungs: Sequence[Rung], target: str, *, caption: str = "", notes: Sequence[str] = ()) -> Table:
-    """Return the climb as a table: what was tried, what it scored, whether it was kept, and why."""
+    """Return the climb as a table: what was tried, what it scored, whether it was kept, and below it why."""
     dear = any(rung.dollars != 0 for rung in rungs)
     costs = ["s/answer", "$/answer"] if dear else ["s/answer"]
-    headings = ["step", "tried", target, "gain [95 % interval]", "p (Holm)", *costs, "verdict", "why"]
-    return Table(headings, [_cells(rung, target, dear=dear) for rung in rungs], caption=caption, notes=notes)
+    headings = ["step", target, "gain [95 % interval]", "p (Holm)", *costs, "verdict"]
+    cells = [_cells(number, rung, target, dear=dear) for number, rung in enumerate(rungs)]
+    reasons = [_reason(number, rung) for number, rung in enumerate(rungs) if rung.change or rung.verdict.reason]
+    return Table(headings, cells, caption=caption, notes=[*reasons, *notes])
 
 
 def chance_text(p: float) -> str:
@@ -68,16 +71,23 @@ def chance_text(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"{p:.2g}"
 
 
-def _cells(rung: Rung, target: str, *, dear: bool) -> list[str]:
+def _reason(number: int, rung: Rung) -> str:
+    change, reason = rung.change, rung.verdict.reason
+    if change is None:
+        return f"{rung.name} | {reason}"
+    tried = f"{number}. {change.path}: {shortened(change.before, _BEFORE)} -> {shortened(change.after, _AFTER)}"
+    return f"{tried} | {reason}" if reason else tried
+
+
+def _cells(number: int, rung: Rung, target: str, *, dear: bool) -> list[str]:
     compared = rung.comparison
+    name = rung.name if rung.change is None else f"{number}. {rung.name}"
     return [
-        rung.name,
-        "-" if rung.change is None else shortened(str(rung.change), _WIDEST),
+        shortened(name, _NAME_BESIDE_COSTS if dear else _NAME),
         str(rung.score(target)),
         "-" if compared is None else gain_text(compared.difference),
         "-" if compared is None or not compared.difference.n else chance_text(compared.adjusted),
         "-" if rung.seconds is None else f"{rung.seconds:.3g}",
         *(["-" if rung.dollars is None else f"{rung.dollars:.5f}"] if dear else []),
-        rung.verdict.decision,
-        rung.verdict.reason,
+        "-" if compared is None else rung.verdict.decision,
     ]

@@ -254,12 +254,24 @@ def test_the_table_tells_the_story() -> None:
     climb.confirm()
     caption, headings, _, *lines, confirmed = str(climb).splitlines()
     assert "held out, 8 changes planned" in caption
-    assert headings.split()[:3] == ["step", "tried", "exact_match"]
-    assert [line.split("  ")[0] for line in lines] == ["baseline", "a better model", "a worse prompt"]
-    assert " keep " in lines[1]
-    assert "< 0.0001" in lines[1]
-    assert " drop " in lines[2]
+    assert headings.split()[:2] == ["step", "exact_match"]
+    rows, reasons = lines[:3], lines[3:]
+    assert [line.split("  ")[0] for line in rows] == ["baseline", "1. a better model", "2. a worse prompt"]
+    assert rows[1].endswith(" keep")
+    assert "< 0.0001" in rows[1]
+    assert rows[2].endswith(" drop")
+    assert [line.split(": ")[0] for line in reasons] == ["1. model.reply", "2. prompt.instructions"]
+    assert reasons[1].endswith(" -> 'Say no.' | no effect: every answer and its contexts are as before")
     assert confirmed.startswith("held out, top against baseline: exact_match: +0.")
+
+
+def test_the_table_fits_into_120_columns() -> None:
+    long = "passages of 440 tokens, cut where sentences end and nowhere else"
+    climb = ladder()
+    climb.step(long, prompt=Direct("Answer in one word. " * 20))
+    climb.step(long, retriever=BM25().index([Document("d", "text")]))
+    assert climb.table().html() == climb._repr_html_()  # pyright: ignore[reportPrivateUsage]
+    assert max(map(len, str(climb).splitlines())) <= 120
 
 
 def test_the_p_value_is_adjusted_for_all_changes_planned() -> None:
