@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import ContractError
 from ..types import Matrix
 from ._labels import DEPTH, Floats, ideal_gains
 from ._top import Positions
@@ -40,7 +41,16 @@ class Pairs:
 
     @classmethod
     def of(cls, queries: Matrix, documents: Matrix, positives: Sequence[Sequence[int]]) -> Pairs:
-        """Arrange the labels."""
+        """Arrange the labels.
+
+        Raises:
+            ContractError: When queries and documents have vectors of different lengths.
+        """
+        if queries.shape[1] != documents.shape[1]:
+            raise ContractError(
+                f"the embedder gave queries {queries.shape[1]} dimensions and documents {documents.shape[1]}: "
+                "both must lie in one space, or no cosine says anything"
+            )
         starts = np.concatenate([[0], np.cumsum([len(rows) for rows in positives])]).astype(np.intp)
         flat = np.array([row for rows in positives for row in rows], np.intp)
         return cls(queries, documents, starts, flat)

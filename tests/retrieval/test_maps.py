@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmopt.errors import UsageError
+from llmopt.errors import ContractError, UsageError
 from llmopt.retrieval._groups import groups_of
 from llmopt.retrieval._pairs import Pairs, folds_of, unit
 from llmopt.retrieval.maps import (
@@ -126,6 +126,11 @@ def test_gains_are_ndcg_of_the_ranking(labels: list[list[int]], seed: int) -> No
     mapped = unit(queries @ map) @ documents.T
     expected = [by_hand(mapped[query].tolist(), labels[query]) for query in order]
     assert pairs.gains(chosen, map, np.arange(15)).tolist() == pytest.approx(expected)
+
+
+def test_queries_and_documents_of_different_spaces_are_refused() -> None:
+    with pytest.raises(ContractError, match="queries 6 dimensions and documents 5"):
+        Pairs.of(np.zeros((1, 6), np.float32), np.zeros((1, 5), np.float32), [[0]])
 
 
 def test_of_documents_that_score_alike_half_stand_above() -> None:
