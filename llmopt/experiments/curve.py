@@ -133,6 +133,8 @@ class LearningCurve:
 
         Raises:
             MissingExtraError: Without matplotlib; `print(curve)` draws without it.
+            UsageError: When the ending is of no such kind.
+            StorageError: When the file cannot be written.
         """
         bars = [Bar(point.examples, point.score(self.target)) for point in self.points]
         lines = [
@@ -202,6 +204,7 @@ async def alearning_curve(
     order = list(training)
     random.Random(seed).shuffle(order)
     report = await evaluator.arun(samples, pipeline=pipeline, title="untuned")
+    report.summary(target)  # an unknown metric is refused before anything is trained
     points = [CurvePoint(0.0, 0, pipeline, report)]
     for share, count in zip(shares, counts, strict=True):
         tuned, losses = await _tuned(pipeline, order[:count], validation)

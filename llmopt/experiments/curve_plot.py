@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .._stats import Estimate
-from ..errors import MissingExtraError
+from ..errors import MissingExtraError, StorageError, UsageError
 
 __all__ = ["Bar", "Line", "plot_curves"]
 
@@ -36,6 +36,8 @@ def plot_curves(path: Path, target: str, bars: Sequence[Bar], lines: Sequence[Li
 
     Raises:
         MissingExtraError: Without matplotlib.
+        UsageError: When matplotlib writes no such kind of picture.
+        StorageError: When the file cannot be written.
     """
     try:
         figures: Any = importlib.import_module("matplotlib.figure")
@@ -54,4 +56,9 @@ def plot_curves(path: Path, target: str, bars: Sequence[Bar], lines: Sequence[Li
     loss.set(xlabel="step", ylabel="loss per token", title="Whether the training works: the loss")
     if lines:
         loss.legend()
-    figure.savefig(path)
+    try:
+        figure.savefig(path)
+    except ValueError as error:
+        raise UsageError(f"cannot draw {path}: {error}") from error
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error}") from error

@@ -107,5 +107,6 @@ async def aforgetting(
     if not tolerance > 0:
         raise UsageError(f"`tolerance` is a loss that does not matter and must be above 0, got {tolerance}")
     before = await evaluator.arun(samples, pipeline=base, title="base, general samples")
+    before.summary(target)
     after = await evaluator.arun(samples, pipeline=tuned, title="tuned, general samples")
     return Forgetting(before, after, after.compare(before, target, seed=seed), tolerance)

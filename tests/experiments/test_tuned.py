@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from llmopt import Evaluator, Pipeline, Sample
-from llmopt.errors import MissingExtraError, SampleError, UsageError
+from llmopt.errors import MissingExtraError, SampleError, StorageError, UsageError
 from llmopt.evaluation import ExactMatch
 from llmopt.experiments import Ladder, LearningCurve, fine_tune_step, forgetting, learning_curve, refuse_leaks
 from llmopt.finetuning import LossPoint
@@ -122,6 +122,24 @@ def test_a_curve_that_rises_says_that_more_data_is_likely_to_help() -> None:
     assert "training" in str(found)
 
 
+@dataclass(repr=False, eq=False)
+class Untouched(Memory):
+    """A job that must not begin."""
+
+    def submit(self, training: Sequence[Example], validation: Sequence[Example]) -> str:
+        raise AssertionError
+
+
+def test_an_unknown_metric_is_refused_before_anything_is_trained() -> None:
+    pipeline = base().but(tuning=Untouched())
+    with pytest.raises(UsageError, match="no metric 'bleu'"):
+        learning_curve(pipeline, TRAINING, SAMPLES, EVALUATOR, "bleu")
+    tuned = right_below(0)
+    with pytest.raises(UsageError, match="no metric 'bleu'"):
+        forgetting(pipeline, pipeline.but(model=tuned), SAMPLES, EVALUATOR, "bleu")
+    assert tuned.requests == []
+
+
 def test_a_curve_that_is_flat_says_that_more_data_will_hardly_help() -> None:
     found = curve(most=10)
     assert found.more_data_helps is False
@@ -156,6 +174,10 @@ def test_the_curve_is_drawn_to_a_file_or_says_what_is_missing(tmp_path: Path) ->
         return
     found.plot(tmp_path / "curve.png")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(UsageError, match="Format 'nope' is not supported"):
+        found.plot(tmp_path / "curve.nope")
+    with pytest.raises(StorageError, match="cannot write"):
+        found.plot(tmp_path / "absent" / "curve.png")
 
 
 def test_what_was_forgotten_is_said() -> None:
