@@ -58,7 +58,7 @@ def check_file(
 
     Raises:
         StorageError: When the file cannot be read.
-        UsageError: When a limit or `epochs` is below 1, or the price below 0.
+        UsageError: When there is no such method, a limit or `epochs` is below 1, or the price below 0.
 
     Example:
         >>> import tempfile
@@ -71,6 +71,8 @@ def check_file(
         raise UsageError("check_file: context_limit, least_examples and most_megabytes must be at least 1")
     if (epochs is not None and epochs < 1) or (price is not None and not price >= 0):
         raise UsageError(f"check_file: epochs must be at least 1 and the price at least 0, got {epochs} and {price}")
+    if str(method) not in {"None", "supervised", "dpo"}:
+        raise UsageError(f"check_file: the method is supervised or dpo, got {method!r}")
     path = Path(path)
     method = method or _first_method(path) or "supervised"
     others = {"validation": _questions(validation), "evaluation": [sample.question for sample in evaluation]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -80,9 +81,15 @@ class FewShotDistil(FineTuneJob):
         """Race the sets and return the id of the job; it is over when this returns.
 
         Raises:
-            UsageError: Without validation examples, or with a budget that no example fits into.
+            UsageError: Without validation examples, with a budget that no example fits into, with a number below
+                1, or when a score is no number.
             ModelError: When a call fails.
         """
+        numbers = (self.max_tokens, self.sets, self.count, self.concurrency)
+        if min(numbers) < 1:
+            raise UsageError(
+                f"FewShotDistil: max_tokens, sets, count and concurrency must be at least 1, got {numbers}"
+            )
         if not validation:
             raise UsageError("FewShotDistil needs validation examples to race the sets on: use `split_examples`")
         racers = self._starters(training)
@@ -139,7 +146,10 @@ class FewShotDistil(FineTuneJob):
             racer, example = entry
             shown = [training[place] for place in racer.places if training[place].messages != example.messages]
             model = WithShots(self.base, shown)
-            return float(await call(self.score, example, await model.acomplete(example.messages[:-1])))
+            score = float(await call(self.score, example, await model.acomplete(example.messages[:-1])))
+            if not math.isfinite(score):
+                raise UsageError(f"FewShotDistil: `score` gave {score}, which ranks nothing: return a finite number")
+            return score
 
         entries = [(racer, example) for racer in racers for example in tested]
         scores = await gather_bounded(run, entries, limit=self.concurrency)

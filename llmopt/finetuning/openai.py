@@ -217,7 +217,9 @@ class OpenAIFineTune(FineTuneJob):
         )
 
     def _settings(self) -> Hyperparameters:
-        return Hyperparameters(self.method, self.epochs, self.batch_size, self.learning_rate_multiplier, self.beta)
+        return Hyperparameters(
+            self.method, self.epochs, self.batch_size, self.learning_rate_multiplier, self.beta, self.suffix
+        )
 
     def _upload(self, api: Api, journal: Journal, name: str, path: Path) -> str:
         known = journal.files.get(name)

@@ -21,13 +21,14 @@ _SOON = dt.timedelta(days=120)
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """How the provider shall train; None leaves a value to the provider."""
+    """How the provider shall train, and name what comes out; None leaves a value to the provider."""
 
     method: Literal["supervised", "dpo"]
     n_epochs: int | None
     batch_size: int | None
     learning_rate_multiplier: float | None
     beta: float | None
+    suffix: str | None = None
 
     def method_record(self) -> dict[str, object]:
         """Return the `method` of the request."""
@@ -50,6 +51,8 @@ class Hyperparameters:
             yield f"`learning_rate_multiplier` must be above 0, got {self.learning_rate_multiplier}"
         if self.beta is not None and not 0 < self.beta <= 2:
             yield f"`beta` must be above 0 and at most 2, got {self.beta}"
+        if self.suffix is not None and not 1 <= len(self.suffix) <= 64:
+            yield f"`suffix` must have 1 to 64 characters, got {len(self.suffix)}"
         if self.beta is not None and self.method != "dpo":
             yield "`beta` belongs to the method dpo"
 

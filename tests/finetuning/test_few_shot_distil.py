@@ -30,6 +30,17 @@ def right(example: Example, reply: Completion) -> float:
     return float(reply.text == example.messages[-1].content)
 
 
+@pytest.mark.parametrize("setting", ["max_tokens", "sets", "count", "concurrency"])
+def test_a_number_that_makes_no_sense_is_refused(setting: str) -> None:
+    with pytest.raises(UsageError, match="at least 1"):
+        FewShotDistil(FakeModel(learner), right, **{setting: 0}).run(TRAINING, VALIDATION)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def test_a_score_that_is_no_number_is_refused() -> None:
+    with pytest.raises(UsageError, match="finite"):
+        FewShotDistil(FakeModel(learner), lambda example, reply: float("nan")).run(TRAINING, VALIDATION)
+
+
 def test_the_set_with_the_example_that_helps_wins() -> None:
     job = FewShotDistil(FakeModel(learner), right, count=4)
     tuned = job.run(TRAINING, VALIDATION)

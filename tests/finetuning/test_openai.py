@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from llmopt.errors import CredentialsError, ModelUnavailableError, StorageError, TuningError
+from llmopt.errors import CredentialsError, ModelUnavailableError, StorageError, TuningError, UsageError
 from llmopt.finetuning import LossPoint, OpenAIFineTune
 from llmopt.testing import FakeModel
 from llmopt.testing.contracts import FineTuneJobContract
@@ -136,6 +136,10 @@ def test_nothing_is_uploaded_when_a_check_fails(tmp_path: Path) -> None:
             job(server, tmp_path, epochs=99).run(TRAINING)
         with pytest.raises(TuningError, match="1 to 50, got 0"):
             job(server, tmp_path, epochs=0).run(TRAINING)
+        with pytest.raises(TuningError, match="1 to 64 characters, got 65"):
+            job(server, tmp_path, suffix="x" * 65).run(TRAINING)
+        with pytest.raises(UsageError, match="supervised or dpo, got 'reinforcement'"):
+            job(server, tmp_path, method="reinforcement").run(TRAINING)
         assert server.count() == 0
         assert job(server, tmp_path, force=True).submit(TRAINING[:3], ()) == "ftjob-1"
     assert len(provider.uploads) == 1
