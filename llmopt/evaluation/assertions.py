@@ -45,7 +45,7 @@ class Requirement:
         Raises:
             UsageError: When it is none.
         """
-        match = _REQUIREMENT.fullmatch(text)
+        match = _REQUIREMENT.fullmatch(str(text))
         if match is None:
             raise UsageError(f"the requirement on {metric!r} must be like '>=0.8' or '<5%', got {text!r}")
         operator, number, percent = match.groups()

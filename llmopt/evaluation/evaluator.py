@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import cast
 
 from .._progress import Progress, progress_bar
 from .._sync import iterate_sync, run_sync
@@ -211,6 +212,9 @@ class Evaluator(Component):
                 yield batch
 
     def _check(self) -> None:
+        for item in cast("Sequence[object]", self.metrics):
+            if not isinstance(item, Metric):
+                raise UsageError(f"`metrics` must be metrics, such as ExactMatch(), got {item!r}")
         names = [metric.name for metric in self.metrics]
         if not names:
             raise UsageError("an evaluator needs at least one metric")

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 from ..errors import SampleError
 from ..interfaces import Metric
 from ..types import Need, Sample, Score
 from .row import canonical_sample
+from .table import shortened
 
 __all__ = ["FILLED_BY_PIPELINE", "check_needs", "excused", "numbered", "prepared"]
 
 FILLED_BY_PIPELINE: frozenset[Need] = frozenset({"answer", "contexts", "context_ids"})
 _TRUTH: frozenset[Need] = frozenset({"reference", "gold"})
-_NAMED = 5
+_NAMED, _LONGEST = 5, 60
 
 
 def numbered(samples: Iterable[Sample]) -> Iterator[Sample]:
-    """Yield the samples; one without an id gets its number in the set, from 1."""
-    for number, sample in enumerate(samples, 1):
+    """Yield the samples; one without an id gets its number in the set, from 1.
+
+    Raises:
+        SampleError: When something else is among them, or a file's name is given.
+    """
+    given = cast("Iterable[object]", samples)
+    for number, sample in enumerate([given] if isinstance(given, str) else given, 1):
+        if not isinstance(sample, Sample):
+            said = shortened(repr(sample), _LONGEST)
+            raise SampleError(f"`samples` must be `Sample`s, number {number} is {said}; load_samples(path) reads files")
         yield canonical_sample(sample if sample.id else replace(sample, id=str(number)))
 
 

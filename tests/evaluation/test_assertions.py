@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_every_requirement_is_told_at_once() -> None:
     assert len(str(caught.value).splitlines()) == 3
 
 
-@pytest.mark.parametrize("wrong", ["0.8", "=0.8", ">=", ">=high", "at least 0.8", ">=0.8 and <1"])
+@pytest.mark.parametrize("wrong", ["0.8", "=0.8", ">=", ">=high", "at least 0.8", ">=0.8 and <1", cast("str", 0.8)])
 def test_requirements_that_cannot_be_read_are_refused(wrong: str) -> None:
     with pytest.raises(UsageError, match=r"must be like '>=0.8'"):
         assert_evaluation(GOOD, m=wrong)

@@ -7,6 +7,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import pytest
 
@@ -281,6 +282,15 @@ def test_no_samples_and_an_id_given_twice_are_refused() -> None:
     twice = [Sample(question="a", id="x", reference=""), Sample(question="b", id="x", reference="")]
     with pytest.raises(SampleError, match="samples 1 and 2 both have the id 'x'"):
         Evaluator([ExactMatch()]).run(twice)
+
+
+def test_what_is_no_sample_or_no_metric_is_refused_by_name() -> None:
+    with pytest.raises(SampleError, match=r"number 1 is 'answers.csv'; load_samples\(path\)"):
+        Evaluator([ExactMatch()]).run(cast("list[Sample]", "answers.csv"))
+    with pytest.raises(SampleError, match=r"number 13 is \{'question': 'q'\}"):
+        Evaluator([ExactMatch()]).run(cast("list[Sample]", [*ANSWERED, {"question": "q"}]))
+    with pytest.raises(UsageError, match=r"such as ExactMatch\(\), got <class"):
+        Evaluator(cast("list[Metric]", [ExactMatch])).run(ANSWERED)
 
 
 def test_metrics_need_a_name_of_their_own_and_places_to_work_in() -> None:
