@@ -32,7 +32,7 @@ class Measurement:
         samples: The questions.
         evaluator: The user's own or the usual one.
         target: The metric that decides.
-        pays: Whether a model is asked that may cost money.
+        pays: Whether a model is asked that may cost money; what the user's own code asks is not known.
     """
 
     subject: Subject
@@ -64,6 +64,8 @@ def measurement(arguments: argparse.Namespace) -> Measurement:
         UsageError: When a name is missing or not what it should be.
         SampleError: When the samples cannot be read.
     """
+    if arguments.limit is not None and arguments.limit < 1:
+        raise UsageError(f"--limit must be at least 1, got {arguments.limit}")
     model = chosen_model(arguments)
     subject = load_subject(arguments.subject, model, encoding=arguments.encoding)
     samples = load_samples(arguments.samples)[: arguments.limit]
@@ -73,7 +75,8 @@ def measurement(arguments: argparse.Namespace) -> Measurement:
     if arguments.target is not None and arguments.target not in names:
         raise UsageError(f"--target {arguments.target!r} is not measured; the evaluator has {', '.join(names)}")
     usual = names[0] if own or model else next((name for name in names if name in _OF_RETRIEVAL), names[0])
-    return Measurement(subject, samples, evaluator, arguments.target or usual, own is not None or model is not None)
+    pays = own is not None or model is not None or not subject.documents
+    return Measurement(subject, samples, evaluator, arguments.target or usual, pays)
 
 
 def _own_evaluator(subject: Subject, name: str | None) -> Evaluator | None:

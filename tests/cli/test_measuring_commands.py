@@ -131,10 +131,12 @@ def test_a_pipeline_a_function_that_makes_one_and_a_plain_function_are_evaluated
     assert mean in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("evaluator", ["there is one", "evaluator ="])
 def test_without_a_yes_nothing_of_the_users_own_is_run(
-    app: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    evaluator: str, app: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, samples = app
+    path.write_text("\n".join(line for line in path.read_text().splitlines() if not line.startswith(evaluator)))
     assert main(["evaluate", f"{path}:pipeline", samples, "--output", str(tmp_path / "out")]) == 1
     assert "--yes" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -148,6 +150,7 @@ def test_without_a_yes_nothing_of_the_users_own_is_run(
         ("ladder", "shout", "needs a Pipeline"),
         ("evaluate", "pipeline --require faithful", "--require must be like"),
         ("evaluate", "pipeline --target speed", "is not measured"),
+        ("evaluate", "pipeline --limit -1", "--limit must be at least 1"),
         ("evaluate", "pipeline --evaluator number", "an Evaluator is wanted"),
         ("ladder", "pipeline --steps number", "a mapping from the name of a step"),
     ],
