@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from openai._types import RequestOptions
 
 __all__ = ["Channel", "Direct"]
+
+_LARGE_BODY = 2**20  # from here on aiohttp warns of bytes, but not of a file with the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,20 @@ class Direct:
             TypeError: When the body has what JSON cannot hold; `ValueError` likewise.
         """
         data = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-        async with self.session.post(self.url + path, data=data, headers=self.headers) as reply:
+        sent = data if len(data) < _LARGE_BODY else io.BytesIO(data)
+        for _ in range(2):  # turns of the loop in which it learns of connections that the server has closed meanwhile
+            await asyncio.sleep(0)
+        async with self.session.post(self.url + path, data=sent, headers=self.headers) as reply:
             content = await reply.read()
-            if reply.status >= 400:
+            if reply.status >= 300:
                 raise RefusedError(reply.status, content.decode(errors="replace"), reply.headers)
-            return content.decode()
+            return content.decode(json.detect_encoding(content))
+
+    def abandon(self) -> None:
+        """Let go of the connections of a loop that is closed, of which aiohttp would complain when they go."""
+        closing = self.session.close()
+        with suppress(StopIteration, RuntimeError):  # nothing is left to wait for
+            closing.send(None)
 
 
 @dataclass(slots=True)
@@ -102,6 +116,11 @@ class Channel:
         pieces = AsyncStream[object]
         options = _settings(timeout)
         return await self.client.post(path, cast_to=object, body=body, options=options, stream=True, stream_cls=pieces)
+
+    def abandon(self) -> None:
+        """Let go of all connections, which the loop that is closed can no more close."""
+        if self.direct is not None:
+            self.direct.abandon()
 
     async def close(self) -> None:
         """Close all connections."""

@@ -16,6 +16,7 @@ from .connection import Connection
 __all__ = ["Channels"]
 
 _LONGEST_EXIT_SECONDS = 1.0
+_GRACE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Channels:
         channel, process = connection.open(), os.getpid()
         holder: ReferenceType[Channels] = ref(self)
         keeper = _keeper(channel, loop, holder)
-        finalizer: finalize[..., Channels] = finalize(self, _release, keeper, loop, holder, process)
+        finalizer: finalize[..., Channels] = finalize(self, _release, keeper, channel, loop, holder, process)
         self._forget_closed()
         # Only the loop's own thread writes under its key, so no lock is needed.
         self._by_loop[loop] = _Opened(channel, connection, process, finalizer)
@@ -83,6 +84,7 @@ class Channels:
         for loop, opened in list(self._by_loop.items()):
             if loop.is_closed():
                 self.forget(loop, opened.channel)
+                opened.channel.abandon()
 
 
 async def _keeper(
@@ -104,12 +106,16 @@ async def _keeper(
 
 def _release(
     keeper: AsyncGenerator[None, None],
+    channel: Channel,
     loop: asyncio.AbstractEventLoop,
     holder: ReferenceType[Channels],
     process: int,
 ) -> None:
     """Close the client of a holder that is gone, or that has lived to the end of the process."""
-    if loop.is_closed() or process != os.getpid():
+    if process != os.getpid():
+        return
+    if loop.is_closed():
+        channel.abandon()
         return
     done: concurrent.futures.Future[None] = concurrent.futures.Future()
 
@@ -119,7 +125,15 @@ def _release(
         finally:
             done.set_result(None)
 
-    loop.call_soon_threadsafe(lambda: loop.create_task(close()))
-    if holder() is not None and loop.is_running():  # the process ends, and the loop's thread with it
+    def begin() -> None:
+        loop.create_task(close())
+
+    if holder() is None:
+        # A loop that ends now, as `asyncio.run` does behind the function that held the component, ends the keeper
+        # itself and waits for it; it would not wait for a task.
+        loop.call_soon_threadsafe(loop.call_later, _GRACE_SECONDS, begin)
+        return
+    loop.call_soon_threadsafe(begin)
+    if loop.is_running():  # the process ends, and the loop's thread with it
         with suppress(TimeoutError):
             done.result(_LONGEST_EXIT_SECONDS)
