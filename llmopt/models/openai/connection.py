@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from ..._version import __version__
@@ -29,6 +29,7 @@ _OWN_HOSTS = (".openai.com", ".openai.azure.com")
 _PLACEHOLDER_KEY = "not-needed"
 _LONGEST_CONNECT_SECONDS = 10.0
 _MOST_CONNECTIONS = 1000
+_LONGEST_HEADER = 2**16  # as long as the HTTP library below the openai package takes one
 _LONGEST_IDLE_SECONDS = 4.0  # usual servers hang up after 5, and a request that crosses that is lost
 
 
@@ -62,10 +63,11 @@ class Connection:
             UsageError: When it is none.
         """
         given = (self.base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI).strip()
-        parts = urlsplit(given)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        parts = _parts(given)
+        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UsageError(
-                f"`base_url` is the full address of an API, for example http://localhost:8000/v1, got {given!r}"
+                f"`base_url` is the full address of an API, for example http://localhost:8000/v1, got "
+                f"{given.rpartition('@')[2]!r}"
             )
         if parts.username or parts.password:
             raise UsageError(
@@ -103,6 +105,19 @@ class Connection:
             )
         return key or _PLACEHOLDER_KEY
 
+    def payer(self) -> tuple[str, str]:
+        """Return organization and project, each empty where none is named.
+
+        Raises:
+            UsageError: When one cannot be sent.
+        """
+        organization = (self.organization or os.environ.get("OPENAI_ORG_ID") or "").strip()
+        project = (self.project or os.environ.get("OPENAI_PROJECT_ID") or "").strip()
+        for name, value in (("organization", organization), ("project", project)):
+            if not (value.isascii() and value.isprintable()):
+                raise UsageError(f"`{name}` is an id of ASCII characters, got {value!r}")
+        return organization, project
+
     @property
     def secret(self) -> str:
         """The key if there is a real one, for keeping it out of messages; else empty."""
@@ -125,7 +140,7 @@ class Connection:
             raise MissingExtraError(
                 "transport='aiohttp' needs a package that is not installed: pip install 'llmopt[fast]'"
             )
-        url, key = self.url, self.key()
+        url, key, _ = self.url, self.key(), self.payer()
         indirect = self.transport == "httpx" or find_spec("aiohttp") is None or self._is_indirect(url)
         return Channel(lambda: self._client(url, key), None if indirect else self._direct(url, key))
 
@@ -133,12 +148,13 @@ class Connection:
         import openai  # noqa: PLC0415 - it takes a second
 
         timeout = openai.Timeout(self.timeout, connect=self._connect_seconds)
+        organization, project = self.payer()
         if self.api_version is not None:
             return openai.AsyncAzureOpenAI(
                 azure_endpoint=url,
                 api_version=self.api_version,
                 api_key=key,
-                organization=self.organization,
+                organization=organization or None,
                 timeout=timeout,
                 max_retries=0,
                 http_client=self._http_client(),
@@ -146,8 +162,8 @@ class Connection:
         return openai.AsyncOpenAI(
             base_url=url,
             api_key=key,
-            organization=self.organization,
-            project=self.project,
+            organization=organization or None,
+            project=project or None,
             timeout=timeout,
             max_retries=0,
             http_client=self._http_client(),
@@ -168,7 +184,7 @@ class Connection:
         """Whether the address of a request is more than the API's and a path, or a proxy stands in between."""
         parts, proxies = urlsplit(url), getproxies()
         proxied = bool(proxies.get(parts.scheme) or proxies.get("all")) and not proxy_bypass(parts.netloc)
-        return self.api_version is not None or bool(parts.query) or proxied
+        return self.api_version is not None or bool(parts.query or parts.fragment) or proxied
 
     def _direct(self, url: str, key: str) -> Direct:
         import aiohttp  # noqa: PLC0415 - an extra
@@ -180,21 +196,34 @@ class Connection:
                 keepalive_timeout=_LONGEST_IDLE_SECONDS,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=_LONGEST_HEADER,
+            max_field_size=_LONGEST_HEADER,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_seconds),
         )
+        organization, project = self.payer()
         headers = {
             "Authorization": f"Bearer {key}",
             "Accept": "application/json",
             "Content-Type": "application/json",
             "User-Agent": f"llmopt/{__version__}",
-            "OpenAI-Organization": self.organization or os.environ.get("OPENAI_ORG_ID"),
-            "OpenAI-Project": self.project or os.environ.get("OPENAI_PROJECT_ID"),
+            "OpenAI-Organization": organization,
+            "OpenAI-Project": project,
         }
         return Direct(session, url, {name: value for name, value in headers.items() if value})
 
     @property
     def _connect_seconds(self) -> float:
         return min(self.timeout, _LONGEST_CONNECT_SECONDS)
+
+
+def _parts(url: str) -> SplitResult | None:
+    """Return the parts of an address, or None if it is none."""
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
+        return parts if parts.port is None or parts.port else None
+    except ValueError:  # no closing bracket, a label that is empty or too long, a port beyond 65,535
+        return None
 
 
 def _trusted() -> SSLContext:
