@@ -44,11 +44,11 @@ def reporting(caller: Callable[[], Caller]) -> Generator[Attempt, None, None]:
     except LlmoptError:
         raise
     except Exception as error:
-        failure = translated(error, caller(), attempt.body)
+        asked = caller()
+        failure = translated(error, asked, attempt.body)
         if failure is None:
             raise
-        secret = caller().secret
-        raise failure from (None if secret and secret in str(error) else error)
+        raise failure from (error if asked.masked(str(error)) == str(error) else None)
 
 
 def translated(error: Exception, caller: Caller, body: Mapping[str, object]) -> ModelError | None:

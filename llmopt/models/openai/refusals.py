@@ -22,6 +22,7 @@ from .reports import Report
 
 __all__ = ["Caller", "refused"]
 
+_SHORTEST_PART = 12
 _SHORTEST_SECRET = 8  # local servers are given keys like "any", which stand in every other word
 
 
@@ -49,7 +50,12 @@ class Caller:
 
     def masked(self, words: str) -> str:
         """Return the words without the key, which some servers repeat in their errors."""
-        return words.replace(self.secret, "***") if len(self.secret) >= _SHORTEST_SECRET else words
+        if len(self.secret) < _SHORTEST_SECRET:
+            return words
+        words = words.replace(self.secret, "***")
+        # Long words are cut, maybe in the middle of the key; most keys of one provider begin with the same characters.
+        known = next((n for n in range(len(self.secret) - 1, _SHORTEST_PART, -1) if self.secret[:n] in words), 0)
+        return words.replace(self.secret[:known], "***") if known else words
 
 
 def refused(report: Report, caller: Caller, parameter: str) -> ModelError:
@@ -163,7 +169,7 @@ def _unavailable(report: Report, caller: Caller) -> ModelError:
 
 
 def _is_misdirected(report: Report) -> bool:
-    return report.status in {404, 405}
+    return report.status in {404, 405} or (report.status is not None and 300 <= report.status < 400)
 
 
 def _misdirected(report: Report, caller: Caller) -> ModelError:

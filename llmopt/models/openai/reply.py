@@ -60,7 +60,7 @@ def body_of(reply: object) -> Mapping[str, object]:
     if isinstance(reply, str):
         try:
             reply = cast("object", json.loads(reply))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadReplyError(f"not JSON, it begins {str(reply)[:80]!r}") from None
     if not isinstance(reply, dict):
         raise BadReplyError(f"not a JSON object, it begins {str(reply)[:80]!r}")

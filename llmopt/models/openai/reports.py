@@ -86,7 +86,7 @@ def report_of(error: Exception) -> Report | None:
         if inner:
             return _refusal(inner, str(error), None, {})
         return Report(trouble="unusable" if error.final else "malformed", words=str(error))
-    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError):
         return Report(trouble="malformed", words=f"not JSON: {error}")
     if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _TRANSPORTS:
         return _interruption(error)
@@ -197,5 +197,7 @@ def _interruption(error: Exception) -> Report:
 
 
 def _words_of(error: BaseException) -> str:
-    words = " ".join(str(error).split())[:_LONGEST_WORDS]
-    return words or type(error).__name__
+    words = " ".join(str(error).split())
+    if not words or words.startswith("0, message=''"):  # what aiohttp says of too many redirects
+        return type(error).__name__
+    return words[:_LONGEST_WORDS]
