@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import numpy as np
@@ -439,6 +441,30 @@ def test_labels_that_teach_nothing_are_refused_with_the_likely_cause() -> None:
         Learned().fit(queries, lists, [["0"]] * len(queries))  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
     with pytest.raises(NotReadyError, match="fit"):
         order(Learned(), hits_of("a"))
+
+
+class TestCrossEncoder(RerankerContract[CrossEncoder]):
+    @pytest.fixture(autouse=True)
+    def package(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Stand in for sentence-transformers, which is an extra."""
+        monkeypatch.setitem(sys.modules, "sentence_transformers", SimpleNamespace(CrossEncoder=SharedWords))
+
+    def make(self) -> CrossEncoder:
+        return CrossEncoder("a folder", batch_size=2, device="cpu")
+
+    def test_it_ranks_by_the_score_of_query_and_passage_together(self) -> None:
+        assert order(self.make(), self.hits, "a cat")[0] == "cat"
+
+
+class SharedWords:
+    """Has the one method of a cross-encoder that is used, and scores by shared words."""
+
+    def __init__(self, name: str, device: str | None) -> None:
+        assert (name, device) == ("a folder", "cpu")
+
+    def predict(self, sentences: list[tuple[str, str]], *, batch_size: int, show_progress_bar: bool) -> list[float]:
+        assert (batch_size, show_progress_bar) == (2, False)
+        return [float(len(set(query.lower().split()) & set(text.lower().split()))) for query, text in sentences]
 
 
 def test_a_cross_encoder_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
