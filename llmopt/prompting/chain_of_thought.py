@@ -127,6 +127,11 @@ class ChainOfThought(Wrapper):
             yield AnswerDelta(piece if final.is_open else whole.text, whole)
 
     def _check(self) -> None:
+        if self.kind not in _FORMS or self.calls not in {1, 2}:
+            raise UsageError(
+                f"ChainOfThought: `calls` is 1 or 2 and `kind` one of {', '.join(_FORMS)}, got {self.calls!r} and "
+                f"{self.kind!r}"
+            )
         if not is_one_call(self.inner):
             name = type(self.inner).__name__
             raise UsageError(f"ChainOfThought changes one prompt, but {name} makes several: put it inside {name}")

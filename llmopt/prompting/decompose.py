@@ -128,6 +128,8 @@ class Decompose(Wrapper):
         """Return the contexts with those that the parts bring, and the answer or the strategy that gives it."""
         if self.most < 1:
             raise UsageError(f"Decompose: `most` is a number of parts and must be at least 1, got {self.most}")
+        if self.mode not in {"parallel", "sequential"}:
+            raise UsageError(f"Decompose: `mode` is parallel or sequential, got {self.mode!r}")
         questions = await self._split(model, question)
         note("parts", questions)
         if len(questions) <= 1:

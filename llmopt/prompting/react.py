@@ -219,6 +219,8 @@ class ReAct(Wrapper):
         return self.fallback
 
     def _named(self) -> dict[str, Tool]:
+        if self.protocol not in {"auto", "native", "text"}:
+            raise UsageError(f"ReAct: `protocol` is auto, native or text, got {self.protocol!r}")
         for tool in self.tools:
             if not isinstance(tool, Tool):  # pyright: ignore[reportUnnecessaryIsInstance] - a function is soon given
                 raise UsageError(f"ReAct takes tools, got {tool!r}: make one of it, `Tool(...)`")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from .._sync import gather_bounded
 from .._trace import note, step
@@ -83,6 +84,8 @@ class SelfConsistency(Wrapper):
         """
         if self.samples < 1:
             raise UsageError(f"SelfConsistency: `samples` must be at least 1, got {self.samples}")
+        if self.kind not in get_args(AnswerKind):
+            raise UsageError(f"SelfConsistency: `kind` is one of {', '.join(get_args(AnswerKind))}, got {self.kind!r}")
         ballots: list[_Ballot] = []
 
         async def sample(number: int) -> _Ballot:
