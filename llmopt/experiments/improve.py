@@ -60,7 +60,8 @@ def improve_instructions(
         rounds: At most; fewer when nothing fails any more, nothing new is proposed, or the budget is used up.
 
     Raises:
-        UsageError: When no strategy of the pipeline has instructions, or the budget does not allow a round.
+        UsageError: When no strategy of the pipeline has instructions, or the budget does not allow a round, or no answer
+            of the first one has a score.
         ModelOutputError: When the model proposes nothing new in the first round.
     """
     return run_sync(aimprove_instructions, race, pipeline, samples, model, candidates=candidates, rounds=rounds)
@@ -118,6 +119,8 @@ class _Search:
         shown = self._next(_BATCHES * self._race.batch)
         self._at += len(shown)
         report = await self._race.evaluator.arun(shown, pipeline=first.pipeline, title="failures")
+        if len(self._tried) == 1:  # what later rounds have found before is not lost
+            _check_scored(report, self._race.target)
         self._add([first.plus(report, self._race.target)])
         others = await self._proposals(_failures(report, self._race.target))
         if not others:
@@ -210,6 +213,16 @@ async def achoose_shots(
 
     others = {f"examples {', '.join(map(str, choice))}": with_choice(choice) for choice in drawn}
     return await race.arun(pipeline, others, samples)
+
+
+def _check_scored(report: Report, target: str) -> None:
+    if any(row.scores[target].value is not None for row in report.rows):
+        return
+    errors = [row.run.failure for row in report.rows if row.run and row.run.failure]
+    why = f"; the first run failed: {errors[0]}" if errors else ""
+    raise UsageError(
+        f"none of {len(report.rows)} answers has a score of {target!r}, so there is nothing to improve by{why}"
+    )
 
 
 def _failures(report: Report, target: str) -> list[Row]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from llmopt._fences import read_fences
-from llmopt.errors import ModelOutputError, UsageError
+from llmopt.errors import ModelOutputError, ModelUnavailableError, UsageError
 from llmopt.evaluation import Evaluator, ExactMatch
 from llmopt.experiments.improve import choose_shots, improve_instructions
 from llmopt.experiments.race import Race, RaceResult
@@ -277,3 +277,11 @@ def test_choices_that_cannot_be_drawn_are_refused() -> None:
         choose_shots(race(), pipeline, [Shot("a", "b")], SAMPLES, count=2)
     with pytest.raises(UsageError, match="examples have no place"):
         choose_shots(race(), pipeline.but(prompt=Chained()), [Shot("a", "b")], SAMPLES, count=1)
+
+
+def test_instructions_are_not_improved_where_no_answer_has_a_score() -> None:
+    model = FakeModel(script=[ModelUnavailableError("down")] * 16)
+    samples = [Sample(question=f"q{n}?", reference="yes") for n in range(40)]
+    race = Race(Evaluator([ExactMatch()], progress=False), "exact_match", batch=8)
+    with pytest.raises(UsageError, match="down"):
+        improve_instructions(race, Pipeline(model=model, prompt=Direct("Answer.")), samples, FakeModel("unused"))
