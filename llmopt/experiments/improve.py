@@ -60,8 +60,8 @@ def improve_instructions(
         rounds: At most; fewer when nothing fails any more, nothing new is proposed, or the budget is used up.
 
     Raises:
-        UsageError: When no strategy of the pipeline has instructions, or the budget does not allow a round, or no answer
-            of the first one has a score.
+        UsageError: When no strategy of the pipeline has instructions, or the budget does not allow a round, or no
+            answer of the first one has a score.
         ModelOutputError: When the model proposes nothing new in the first round.
     """
     return run_sync(aimprove_instructions, race, pipeline, samples, model, candidates=candidates, rounds=rounds)
