@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Self, final
+from typing import Self, cast, final
 
 from .._sync import call, call_sync
 from ..errors import CorpusError, NotReadyError, StorageError, UsageError
@@ -81,7 +81,7 @@ class IndexedRetriever(Retriever, ABC):
         """Take these documents, forget earlier ones, and return the retriever itself.
 
         Raises:
-            CorpusError: When there are no documents or two have the same id.
+            CorpusError: When there are no documents, something else is among them, or two have the same id.
         """
         before, self._documents = self._documents, self._valid(documents)
         try:
@@ -119,13 +119,26 @@ class IndexedRetriever(Retriever, ABC):
         return self.restore_index(folder / "index")
 
     def _valid(self, documents: Iterable[Document]) -> tuple[Document, ...]:
-        found = tuple(documents)
+        found = _documents(documents, type(self).__name__)
         if not found:
             raise CorpusError(f"{type(self).__name__} got no documents to index")
         if len({document.id for document in found}) != len(found):
             id, count = Counter(document.id for document in found).most_common(1)[0]
             raise CorpusError(f"document ids must be unique, {id!r} comes {count} times among {len(found)} documents")
         return found
+
+
+def _documents(given: Iterable[Document], name: str) -> tuple[Document, ...]:
+    if isinstance(given, str | Document):
+        raise CorpusError(f"{name} indexes a list of documents, got one {type(given).__name__}: put it into a list")
+    found = tuple(given)
+    others = [each for each in cast("tuple[object, ...]", found) if not isinstance(each, Document)]
+    if others:
+        raise CorpusError(
+            f"{name} indexes documents, got {others[0]!r} among them: write Document('an id', text), or read files by "
+            "`load_documents`"
+        )
+    return found
 
 
 def _line(document: Document) -> str:

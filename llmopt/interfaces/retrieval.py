@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from operator import index
 from typing import final
 
 from .._sync import call, call_sync, gather_bounded, run_sync
@@ -114,10 +115,11 @@ class Retriever(Component, ABC):
         """Return the best `k` hits, best first; equal scores stand in the order of their ids.
 
         Raises:
-            UsageError: When `k` is below 1.
+            UsageError: When `k` is below 1, or the query no text.
             ContractError: When `search` gives a score that is not finite.
         """
         k = _positive(k)
+        _checked_query(query, self)
         with step("retrieve", self, query) as recorder:
             recorder.output = hits = best_hits(call_sync(self.search, query, k), k, self)
         return hits
@@ -126,6 +128,7 @@ class Retriever(Component, ABC):
     async def aretrieve(self, query: str, *, k: int = 10) -> list[Hit]:
         """Return the best `k` hits; the async twin of `retrieve`."""
         k = _positive(k)
+        _checked_query(query, self)
         with step("retrieve", self, query) as recorder:
             recorder.output = hits = best_hits(await call(self.search, query, k), k, self)
         return hits
@@ -139,6 +142,7 @@ class Retriever(Component, ABC):
     async def aretrieve_many(self, queries: Sequence[str], *, k: int = 10) -> list[list[Hit]]:
         """Return the best `k` hits of every query; the async twin of `retrieve_many`."""
         k = _positive(k)
+        _checked_queries(queries, self)
         with step("retrieve", self, queries) as recorder:
             found = await call(self.search_many, queries, k)
             if len(found) != len(queries):
@@ -234,6 +238,20 @@ def best_hits(hits: Iterable[Hit], k: int, finder: object) -> list[Hit]:
 
 
 def _positive(k: int) -> int:
-    if k < 1:
-        raise UsageError(f"`k` is a number of hits and must be at least 1, got {k}")
-    return k
+    try:
+        number = index(k)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise UsageError(f"`k` is a number of hits and must be at least 1, got {k!r}")
+    return number
+
+
+def _checked_query(asked: object, caller: Component) -> None:
+    if not isinstance(asked, str):
+        raise UsageError(f"{type(caller).__name__} is asked by a query, which is a text, got {asked!r}")
+
+
+def _checked_queries(asked: object, caller: Component) -> None:
+    if isinstance(asked, str):
+        raise UsageError(f"{type(caller).__name__} is asked by a list of queries here: put {asked!r} into one")

@@ -16,6 +16,7 @@ from llmopt._files import read_folder
 from llmopt._sync import call_sync
 from llmopt.errors import CorpusError, NotReadyError, StorageError, UsageError
 from llmopt.interfaces import IndexedRetriever
+from llmopt.retrieval import BM25
 from llmopt.testing.contracts import IndexedRetrieverContract
 from llmopt.types import Document, Hit, Span
 
@@ -174,3 +175,31 @@ def test_the_index_is_found_after_moving_the_folder(tmp_path: Path) -> None:
     (tmp_path / "here").rename(tmp_path / "there")
     assert Costly.load(tmp_path / "there").retrieve("text")
     assert read_folder(tmp_path / "there").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("documents", "said"),
+    [
+        (["a text"], r"got 'a text' among them: write Document"),
+        ("a text", "got one str: put it into a list"),
+        (Document("1", "a text"), "got one Document: put it into a list"),
+        ([Document("1", "a text"), None], "got None among them"),
+    ],
+)
+def test_what_is_no_list_of_documents_is_refused(documents: list[Document], said: str) -> None:
+    with pytest.raises(CorpusError, match=said):
+        BM25().index(documents)
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.5, "3", None])
+def test_a_number_of_hits_that_is_none_is_refused(k: int) -> None:
+    with pytest.raises(UsageError, match="at least 1"):
+        BM25().index([Document("1", "a text")]).retrieve("text", k=k)
+
+
+def test_a_query_is_a_text_and_many_queries_are_a_list() -> None:
+    indexed = BM25().index([Document("1", "a text")])
+    with pytest.raises(UsageError, match="which is a text, got None"):
+        indexed.retrieve(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    with pytest.raises(UsageError, match="put 'cats' into one"):
+        indexed.retrieve_many("cats")
