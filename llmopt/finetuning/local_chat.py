@@ -20,10 +20,19 @@ __all__ = ["LocalChat", "best_device", "load_causal_model", "load_tokenizer", "m
 
 
 def best_device(device: str | None) -> str:
-    """Return the device asked for, else a GPU where there is one, else the CPU."""
-    if device is not None:
-        return device
-    return "cuda" if load_extra("torch", "a local model").cuda.is_available() else "cpu"
+    """Return the device asked for, else a GPU where there is one, else the CPU.
+
+    Raises:
+        UsageError: When the device asked for is not there.
+    """
+    torch: Any = load_extra("torch", "a local model")
+    if device is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        raise UsageError(f"the device {device!r} cannot be used: {error}") from error
+    return device
 
 
 def load_tokenizer(path: str) -> Tokenizer:

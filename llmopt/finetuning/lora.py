@@ -89,12 +89,14 @@ class LoRAFineTune(FineTuneJob):
         """Train, or go on where an interrupted run of the same job stopped, and return the job's id.
 
         Raises:
-            UsageError: When an example is too long, chats and pairs are mixed, or a setting makes no sense.
+            UsageError: When there is no example, one is too long, chats and pairs are mixed, or a setting makes no
+                sense.
             TuningError: When the job was cancelled, or the loss is not finite.
             MissingExtraError: When the packages are not installed.
             StorageError: When the base model is not there, or the disk is full.
         """
-        self._check([*training, *validation])
+        self._check_settings()
+        self._check(training, validation)
         job_id = self._id(training, validation)
         home = self._home(job_id)
         if self._state(job_id).get("state") == "succeeded" and (home / "model").is_dir():
@@ -130,7 +132,13 @@ class LoRAFineTune(FineTuneJob):
         return LocalChat(status.tuned_model or str(self._home(status.job_id) / "model"), device=self.device)
 
     def cancel(self, job_id: str) -> None:
-        """Stop a job that runs in another thread or process, before its next step."""
+        """Stop a job that runs in another thread or process, before its next step.
+
+        Raises:
+            TuningError: When there is no such job.
+        """
+        if not self._home(job_id).is_dir():
+            raise TuningError(f"there is no job {job_id} in {self.folder}")
         (self._home(job_id) / "cancel").touch()
 
     def submitted(self) -> list[str]:
@@ -145,7 +153,12 @@ class LoRAFineTune(FineTuneJob):
         points = (as_record(point) for point in as_list(self._state(job_id).get("points")))
         return [LossPoint(**point) for point in points]  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
-    def _check(self, examples: Sequence[Example]) -> None:
+    def _check(self, training: Sequence[Example], validation: Sequence[Example]) -> None:
+        examples = [*training, *validation]
+        others = sorted({type(example).__name__ for example in examples} - {"Example"})
+        if others or not training:
+            what = f"some are {', '.join(others)}" if others else "there are none"
+            raise UsageError(f"LoRAFineTune trains on examples, and {what}: `read_examples` gives those of a file")
         pairs = sum(example.rejected is not None for example in examples)
         if pairs not in {0, len(examples)}:
             raise UsageError(f"{pairs} of {len(examples)} examples are preference pairs: train on chats, then on pairs")
@@ -154,11 +167,18 @@ class LoRAFineTune(FineTuneJob):
                 "preference pairs need a `rank` (the model without its adapter is the reference) and a `beta` above "
                 f"0, got {self.rank} and {self.beta}"
             )
+
+    def _check_settings(self) -> None:
         counts = (self.epochs, self.batch_size, self.accumulation, self.patience, 1 if self.rank is None else self.rank)
         if min(counts) < 1 or not self.learning_rate > 0:
             raise UsageError(
                 "LoRAFineTune: epochs, batch_size, accumulation, patience and rank must be at least 1 and the "
                 f"learning rate above 0, got {counts} and {self.learning_rate}"
+            )
+        if not (0 <= self.dropout < 1 and 0 <= self.warmup <= 1 and self.weight_decay >= 0):
+            raise UsageError(
+                "LoRAFineTune: dropout and warmup are parts between 0 and 1, weight_decay is not below 0, got "
+                f"{self.dropout}, {self.warmup} and {self.weight_decay}"
             )
 
     def _train(self, home: Path, training: Sequence[Example], validation: Sequence[Example]) -> list[LossPoint]:
@@ -203,7 +223,10 @@ class LoRAFineTune(FineTuneJob):
             target_modules=list(self.targets) or "all-linear",
             task_type="CAUSAL_LM",
         )
-        return peft.get_peft_model(model, settings)
+        try:
+            return peft.get_peft_model(model, settings)
+        except ValueError as error:  # no such layers
+            raise UsageError(f"LoRAFineTune: {self.base} takes no such adapter: {error}") from error
 
     def _plan(self) -> Plan:
         device = best_device(self.device)
@@ -233,6 +256,11 @@ class LoRAFineTune(FineTuneJob):
             return as_record(json.loads((self._home(job_id) / "state.json").read_text("utf-8")))
         except FileNotFoundError:
             return {}
+        except (OSError, ValueError) as error:
+            path = self._home(job_id)
+            raise StorageError(
+                f"the state of job {job_id} cannot be read ({error}): remove {path} and run it again"
+            ) from error
 
 
 def _files_of(base: str) -> list[tuple[str, int, int]]:

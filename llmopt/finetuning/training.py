@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -193,7 +194,12 @@ class Trainer(Generic[T]):
     def _resume(self) -> None:
         if not self._checkpoint.is_file():
             return
-        content = self._torch.load(self._checkpoint, map_location="cpu", weights_only=True)
+        try:
+            content = self._torch.load(self._checkpoint, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, LookupError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            raise StorageError(
+                f"the checkpoint {self._checkpoint} cannot be read ({error}): remove it, and the job begins anew"
+            ) from error
         state = content["state"]
         points = [LossPoint(**point) for point in state["points"]]
         self._state = _State(state["epoch"], state["step"], state["best"], state["stale"], points)

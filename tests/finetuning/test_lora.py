@@ -322,8 +322,35 @@ def test_what_cannot_be_trained_is_said(tmp_path: Path) -> None:
         job("any", tmp_path, beta=0).run([pair])
     with pytest.raises(UsageError, match="at least 1"):
         job("any", tmp_path, epochs=0).run(TRAINING[:4])
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        job("any", tmp_path, dropout=2.0).run(TRAINING[:4])
+    with pytest.raises(UsageError, match=r"some are str: `read_examples`"):
+        job("any", tmp_path).run("train.jsonl")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(UsageError, match="there are none"):
+        job("any", tmp_path).submit([], ())
     with pytest.raises(TuningError, match="no such job"):
         job("any", tmp_path).attach("local-unknown")
+    with pytest.raises(TuningError, match="no job local-unknown"):
+        job("any", tmp_path).cancel("local-unknown")
+
+
+def test_what_a_base_cannot_take_is_said(base: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Target modules"):
+        job(base, tmp_path, targets=["absent"]).submit(TRAINING[:4], ())
+    with pytest.raises(UsageError, match="device 'gpu' cannot be used"):
+        job(base, tmp_path, device="gpu").submit(TRAINING[:4], ())
+
+
+def test_broken_files_of_a_job_say_what_to_remove(base: str, tmp_path: Path) -> None:
+    made = job(base, tmp_path, rank=2, epochs=1)
+    home = tmp_path / made._id(TRAINING[:4], ())  # pyright: ignore[reportPrivateUsage]
+    home.mkdir()
+    (home / "checkpoint.pt").write_bytes(b"half")
+    with pytest.raises(StorageError, match="remove it, and the job begins anew"):
+        made.submit(TRAINING[:4], ())
+    (home / "state.json").write_text("{half")
+    with pytest.raises(StorageError, match="run it again"):
+        made.poll(home.name)
 
 
 def test_tool_calls_do_not_break_the_plain_template(base: str) -> None:
