@@ -62,7 +62,7 @@ class FineTuneJob(Component, ABC):
         """Submit the examples, wait for the job and return the tuned model.
 
         Raises:
-            UsageError: When there are no training examples.
+            UsageError: When there are no training examples, or a text is given in their place.
             TuningError: When the job failed, was cancelled or took longer than `timeout_seconds`; the
                 message carries the job's id, with which `attach` goes on waiting.
         """
@@ -78,6 +78,8 @@ class FineTuneJob(Component, ABC):
         timeout_seconds: float | None = None,
     ) -> ChatModel:
         """Submit the examples, wait and return the tuned model; the async twin of `run`."""
+        if isinstance(training, str) or isinstance(validation, str):
+            raise UsageError(f"{type(self).__name__} takes examples, got a text: `read_examples` gives those of a file")
         if not training:
             raise UsageError(f"{type(self).__name__} got no training examples")
         with step("tune", self, len(training)):

@@ -373,6 +373,8 @@ def test_a_job_that_takes_too_long_can_be_attached_to() -> None:
 def test_training_without_examples_is_refused() -> None:
     with pytest.raises(UsageError, match="no training examples"):
         Job([]).run([])
+    with pytest.raises(UsageError, match="got a text: `read_examples`"):
+        Job([]).run("train.jsonl")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 def test_usages_add_up() -> None:
