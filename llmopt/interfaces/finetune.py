@@ -78,7 +78,8 @@ class FineTuneJob(Component, ABC):
         timeout_seconds: float | None = None,
     ) -> ChatModel:
         """Submit the examples, wait and return the tuned model; the async twin of `run`."""
-        if isinstance(training, str) or isinstance(validation, str):
+        given: tuple[object, ...] = (training, validation)
+        if any(isinstance(each, str) for each in given):
             raise UsageError(f"{type(self).__name__} takes examples, got a text: `read_examples` gives those of a file")
         if not training:
             raise UsageError(f"{type(self).__name__} got no training examples")
