@@ -69,7 +69,8 @@ def test_the_pieces_make_up_the_answer_without_thoughts(strategy: PromptStrategy
     assert deltas[-1].answer.text == answer
 
 
-@given(st.text(alphabet="<>/think a\n", max_size=60), st.integers(1, 7))
+# A second closing tag, whose opening one is missing, cannot be told from the answer before it comes.
+@given(st.text(alphabet="<>/think a\n", max_size=60).filter(lambda text: "</think>" not in text), st.integers(1, 7))
 def test_however_a_reply_is_cut_the_pieces_are_the_same(text: str, size: int) -> None:
     reply = f"<think>{text}</think>the answer"
     whole = Direct().parse(reply)
