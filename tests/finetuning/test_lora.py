@@ -324,7 +324,7 @@ def test_what_cannot_be_trained_is_said(tmp_path: Path) -> None:
         job("any", tmp_path, epochs=0).run(TRAINING[:4])
     with pytest.raises(UsageError, match="between 0 and 1"):
         job("any", tmp_path, dropout=2.0).run(TRAINING[:4])
-    with pytest.raises(UsageError, match=r"some are str: `read_examples`"):
+    with pytest.raises(UsageError, match=r"got a text: `read_examples`"):
         job("any", tmp_path).run("train.jsonl")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     with pytest.raises(UsageError, match="there are none"):
         job("any", tmp_path).submit([], ())
