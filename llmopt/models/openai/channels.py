@@ -90,7 +90,7 @@ class Channels:
 async def _keeper(
     channel: Channel, loop: asyncio.AbstractEventLoop, holder: ReferenceType[Channels]
 ) -> AsyncGenerator[None, None]:
-    """Close the client when its loop ends.
+    """Close the channel when its loop ends.
 
     An event loop finishes the asynchronous generators that were started on it before it closes: the only
     hook that it offers for closing connections in time.
@@ -98,9 +98,9 @@ async def _keeper(
     try:
         yield
     finally:
-        clients = holder()
-        if clients is not None:
-            clients.forget(loop, channel)
+        channels = holder()
+        if channels is not None:
+            channels.forget(loop, channel)
         await channel.close()
 
 
@@ -111,7 +111,7 @@ def _release(
     holder: ReferenceType[Channels],
     process: int,
 ) -> None:
-    """Close the client of a holder that is gone, or that has lived to the end of the process."""
+    """Close the channel of a holder that is gone, or that has lived to the end of the process."""
     if process != os.getpid():
         return
     if loop.is_closed():
