@@ -1,8 +1,8 @@
 """Chunkers: MB/s against bare tiktoken, and how exactly the passages they cut can be retrieved.
 
     python benchmarks/chunking.py speed
-    python benchmarks/chunking.py quality --minilm FOLDER    # all-MiniLM-L6-v2 exported to ONNX
-    python benchmarks/chunking.py quality                    # BM25 instead
+    python benchmarks/chunking.py quality                    # searched by BM25: a minute
+    python benchmarks/chunking.py quality --minilm FOLDER    # and by all-MiniLM-L6-v2 exported to ONNX: half an hour
     python benchmarks/chunking.py speed quality --json benchmarks/results/chunking.json
 
 `speed`: 512 tokens, overlap 64, o200k_base. The floor is `encode_ordinary` of the whole text on one thread;
@@ -11,9 +11,12 @@ time, so that a busy machine disturbs both alike. LangChain's and Chonkie's chun
 installed. Target: `Recursive` at 0.75 or more.
 
 `quality`: the questions of Chroma's chunking evaluation with the exact excerpts that answer them, 3 of its 5
-corpora. The best 5 passages of the question's corpora are fetched; recall is the share of the excerpts'
-characters that they hold, precision the share of the fetched characters that are excerpts (an overlap
-counts twice), IoU both in one. The published figures are of all 5 corpora with text-embedding-3-large.
+corpora, beside the figures that Chroma published of all 5. Sizes are tokens of cl100k_base, as there. The best 5
+passages of all corpora are fetched; recall is the share of the excerpts that they hold, precision the share of what
+they hold that is excerpt (an overlap counts twice), IoU both in one; precision omega is that of a perfect search: of
+all passages that hold any of the excerpts. Chroma's report speaks of tokens, its code counts characters
+(`sum_of_ranges` in evaluation_utils.py, over `start_index` and `end_index`), and so does the table; the last column
+counts the tokens of cl100k_base that begin in the same ranges.
 
 The vocabulary is read from TIKTOKEN_CACHE_DIR, by default ../shared/tiktoken.
 """
@@ -21,6 +24,7 @@ The vocabulary is read from TIKTOKEN_CACHE_DIR, by default ../shared/tiktoken.
 from __future__ import annotations
 
 import argparse
+import bisect
 import importlib
 import importlib.util
 import json
@@ -28,14 +32,15 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import bm25s
 import numpy as np
+import numpy.typing as npt
 
 from llmopt._text import words
 from llmopt.chunking import Markdown, Recursive, Semantic, Sentence, Tokens
@@ -46,17 +51,36 @@ from llmopt.types import Document, Matrix, Span
 SHARED = Path(__file__).parents[2] / "shared"
 TARGET = 0.75
 FETCHED = 5
-# Recall, precision, IoU in per cent, as in the data's README.
-PUBLISHED = {
-    "Recursive 800/400": (85.4, 1.5, 1.5),
-    "Token 800/400": (87.9, 1.4, 1.4),
-    "Recursive 400/200": (88.1, 3.3, 3.3),
-    "Recursive 400/0": (89.5, 3.6, 3.6),
-    "Recursive 200/0": (88.1, 7.0, 6.9),
-    "ClusterSemantic 400": (91.3, 4.5, 4.5),
-    "ClusterSemantic 200": (87.3, 8.0, 8.0),
-    "LLMSemantic": (91.9, 3.9, 3.9),
-}
+SIZES = ((800, 400), (400, 200), (400, 0), (250, 125), (250, 0), (200, 0))
+SAME_LENGTHS = (315, 160)
+MINILM_READS = 256  # word pieces; Chroma's table of it ends at 250 tokens, too
+CL100K = "gpt-4"  # a model of the vocabulary in which Chroma counts
+# Smith and Troynikov 2024, research.trychroma.com/evaluating-chunking, both tables: five passages, all 5 corpora.
+PUBLISHED = """
+| text-embedding-3-large | Recursive 800/400 | 661 | 85.4 ± 34.9 | 1.5 ± 1.3 | 6.7 ± 5.2 | 1.5 ± 1.3 |
+| text-embedding-3-large | TokenText 800/400 | 800 | 87.9 ± 31.7 | 1.4 ± 1.1 | 4.7 ± 3.1 | 1.4 ± 1.1 |
+| text-embedding-3-large | Recursive 400/200 | 312 | 88.1 ± 31.6 | 3.3 ± 2.7 | 13.9 ± 10.4 | 3.3 ± 2.7 |
+| text-embedding-3-large | TokenText 400/200 | 400 | 88.6 ± 29.7 | 2.7 ± 2.2 | 8.4 ± 5.1 | 2.7 ± 2.2 |
+| text-embedding-3-large | Recursive 400/0 | 276 | 89.5 ± 29.7 | 3.6 ± 3.2 | 17.7 ± 14.0 | 3.6 ± 3.2 |
+| text-embedding-3-large | TokenText 400/0 | 400 | 89.2 ± 29.2 | 2.7 ± 2.2 | 12.5 ± 8.1 | 2.7 ± 2.2 |
+| text-embedding-3-large | Recursive 200/0 | 137 | 88.1 ± 30.1 | 7.0 ± 5.6 | 29.9 ± 18.4 | 6.9 ± 5.6 |
+| text-embedding-3-large | TokenText 200/0 | 200 | 87.0 ± 30.8 | 5.2 ± 4.1 | 21.0 ± 11.9 | 5.1 ± 4.1 |
+| text-embedding-3-large | Kamradt | 660 | 83.6 ± 36.8 | 1.5 ± 1.6 | 7.4 ± 10.2 | 1.5 ± 1.6 |
+| text-embedding-3-large | KamradtMod 300 | 397 | 87.1 ± 31.9 | 2.1 ± 2.0 | 10.5 ± 12.3 | 2.1 ± 2.0 |
+| text-embedding-3-large | Cluster 400 | 182 | 91.3 ± 25.4 | 4.5 ± 3.4 | 20.7 ± 14.5 | 4.5 ± 3.4 |
+| text-embedding-3-large | Cluster 200 | 103 | 87.3 ± 29.8 | 8.0 ± 6.0 | 34.0 ± 19.7 | 8.0 ± 6.0 |
+| text-embedding-3-large | LLM (GPT-4o) | 240 | 91.9 ± 26.5 | 3.9 ± 3.2 | 19.9 ± 16.3 | 3.9 ± 3.2 |
+| all-MiniLM-L6-v2 | Recursive 250/125 | 180 | 78.7 ± 39.2 | 4.9 ± 4.5 | 21.9 ± 14.9 | 4.9 ± 4.4 |
+| all-MiniLM-L6-v2 | TokenText 250/125 | 250 | 82.4 ± 36.2 | 3.6 ± 3.1 | 11.4 ± 6.6 | 3.5 ± 3.1 |
+| all-MiniLM-L6-v2 | Recursive 250/0 | 162 | 78.5 ± 39.5 | 5.4 ± 4.9 | 26.7 ± 18.3 | 5.4 ± 4.9 |
+| all-MiniLM-L6-v2 | TokenText 250/0 | 250 | 77.1 ± 39.3 | 3.3 ± 3.0 | 16.4 ± 10.3 | 3.3 ± 3.0 |
+| all-MiniLM-L6-v2 | Recursive 200/0 | 128 | 75.7 ± 40.7 | 6.5 ± 6.2 | 31.2 ± 18.4 | 6.5 ± 6.1 |
+| all-MiniLM-L6-v2 | TokenText 200/0 | 200 | 76.6 ± 38.8 | 4.1 ± 3.7 | 19.1 ± 11.0 | 4.1 ± 3.6 |
+| all-MiniLM-L6-v2 | Cluster 250 | 168 | 77.3 ± 38.6 | 6.1 ± 5.1 | 28.6 ± 16.7 | 6.0 ± 5.1 |
+| all-MiniLM-L6-v2 | Cluster 200 | 102 | 75.2 ± 39.9 | 7.2 ± 6.1 | 33.6 ± 20.0 | 7.2 ± 6.0 |
+"""
+Search: TypeAlias = Callable[[Sequence[Document], Sequence[str]], list[list[int]]]  # to the places of the best
+Length: TypeAlias = Callable[[str, int, int], int]  # of what stands in a corpus from one character to another
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +96,21 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """One chunker on all questions; per cent, with the standard error of the recall."""
+    """One chunker on all questions: (recall, precision, precision omega, IoU) in per cent; lengths in tokens."""
 
-    name: str
     search: str
+    name: str
     passages: int
-    characters: float
-    recall: float
-    recall_error: float
-    precision: float
-    iou: float
+    tokens: float
+    means: Sequence[float]
+    deviations: Sequence[float]
+    means_by_tokens: Sequence[float]
+
+    def __str__(self) -> str:
+        """Return it as a row of a Markdown table."""
+        figures = [f"{mean:.1f} ± {spread:.1f}" for mean, spread in zip(self.means, self.deviations, strict=True)]
+        by_tokens = " / ".join(f"{mean:.1f}" for mean in self.means_by_tokens)
+        return f"| {self.search} | {self.name} | {self.tokens:.0f} | {' | '.join(figures)} | {by_tokens} |"
 
 
 def jsonl(path: Path) -> list[dict[str, Any]]:
@@ -143,9 +172,16 @@ class Peer(Chunker):
         return sorted((Span(start, end) for start, end in self.split(text) if start < end), key=lambda span: span.start)
 
 
-def langchain_spans(size: int, overlap: int) -> Peer:
-    splitter = module("langchain_text_splitters").RecursiveCharacterTextSplitter.from_tiktoken_encoder(
-        "o200k_base", chunk_size=size, chunk_overlap=overlap
+def langchain_spans(size: int, overlap: int, *, recursive: bool) -> Peer:
+    splitters = module("langchain_text_splitters")
+    options = {"encoding_name": "cl100k_base", "chunk_size": size, "chunk_overlap": overlap}
+    # The separators are Chroma's: with its own, the report says, the splitter does worse.
+    splitter = (
+        splitters.RecursiveCharacterTextSplitter.from_tiktoken_encoder(
+            separators=["\n\n", "\n", ".", "?", "!", " ", ""], **options
+        )
+        if recursive
+        else splitters.TokenTextSplitter(**options)
     )
 
     def split(text: str) -> Iterable[tuple[int, int]]:
@@ -161,7 +197,7 @@ def langchain_spans(size: int, overlap: int) -> Peer:
 def chonkie_spans(size: int) -> Peer:
     import tiktoken
 
-    splitter = module("chonkie").RecursiveChunker(tiktoken.get_encoding("o200k_base"), chunk_size=size)
+    splitter = module("chonkie").RecursiveChunker(tiktoken.get_encoding("cl100k_base"), chunk_size=size)
     return Peer(lambda text: [(part.start_index, part.end_index) for part in splitter.chunk(text)])
 
 
@@ -235,7 +271,7 @@ class Remembering(Embedder):
         return np.array([self.rows[text] for text in texts], np.float32)
 
 
-def by_vectors(embedder: Embedder) -> Callable[[Sequence[Document], Sequence[str]], list[list[int]]]:
+def by_vectors(embedder: Embedder) -> Search:
     def search(passages: Sequence[Document], questions: Sequence[str]) -> list[list[int]]:
         rows = embedder.encode([passage.text for passage in passages], kind="document")
         scores = embedder.encode(questions, kind="query") @ rows.T
@@ -263,71 +299,121 @@ def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def score(question: Mapping[str, Any], hits: Sequence[Document]) -> tuple[float, float, float]:
-    """Return recall, precision and IoU by characters, as Chroma's `base_evaluation.py` counts them."""
+def characters(_: str, start: int, end: int) -> int:
+    """Return how many characters stand from one place of a corpus to another."""
+    return end - start
+
+
+def tokens_of(texts: Mapping[str, str]) -> Length:
+    """Return what tells how many tokens of cl100k_base begin from one place of a corpus to another."""
+    import tiktoken
+
+    encoding = tiktoken.get_encoding("cl100k_base")
+    starts = {name: encoding.decode_with_offsets(encoding.encode_ordinary(text))[1] for name, text in texts.items()}
+    return lambda name, start, end: bisect.bisect_left(starts[name], end) - bisect.bisect_left(starts[name], start)
+
+
+def score(
+    question: Mapping[str, Any], hits: Sequence[Document], length: Length = characters
+) -> tuple[float, float, float]:
+    """Return recall, precision and IoU as Chroma's `base_evaluation.py` counts them."""
+    corpus = question["corpus"]
     excerpts = [(ref["start_index"], ref["end_index"]) for ref in question["references"]]
     spans = [(hit.source, hit.span.start, hit.span.end) for hit in hits if hit.span is not None]
-    common = [
+    common = shared_ranges([(start, end) for source, start, end in spans if source == corpus], excerpts)
+    shared = sum(length(corpus, *each) for each in common)
+    wanted = sum(length(corpus, *each) for each in excerpts)
+    fetched = sum(length(*span) for span in spans)
+    return shared / wanted, shared / fetched, shared / (fetched + wanted - shared)
+
+
+def perfect_precision(question: Mapping[str, Any], passages: Sequence[Document], length: Length) -> float:
+    """Return precision omega: that of finding exactly the passages of the corpus that hold any of the excerpts."""
+    corpus = question["corpus"]
+    excerpts = [(ref["start_index"], ref["end_index"]) for ref in question["references"]]
+    spans = [(passage.span.start, passage.span.end) for passage in passages if passage.span is not None]
+    # As there, a passage that only touches an excerpt holds it.
+    held = [(s, e) for s, e in spans if any(max(s, first) <= min(e, last) for first, last in excerpts)]
+    shared = sum(length(corpus, *each) for each in shared_ranges(held, excerpts))
+    wanted = sum(length(corpus, *each) for each in excerpts)
+    return shared / (sum(length(corpus, *each) for each in merged(held)) + wanted - shared)
+
+
+def shared_ranges(spans: Sequence[tuple[int, int]], excerpts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    return merged(
         (max(start, first), min(end, last))
-        for source, start, end in spans
+        for start, end in spans
         for first, last in excerpts
-        if source == question["corpus"] and max(start, first) < min(end, last)
-    ]
-    shared = sum(end - start for start, end in merged(common))
-    wanted = sum(end - start for start, end in excerpts)
-    fetched = sum(end - start for _, start, end in spans)
-    missed = sum(end - start for start, end in merged(excerpts)) - shared
-    return shared / wanted, shared / fetched, shared / (fetched + missed)
+        if max(start, first) < min(end, last)
+    )
 
 
-def quality(chunkers: Mapping[str, Chunker], minilm: Embedder | None, questions_file: Path) -> list[Quality]:
-    questions = jsonl(questions_file)
+def quality(name: str, search: Search, chunkers: Mapping[str, Chunker]) -> Iterator[Quality]:
+    questions = jsonl(SHARED / "data" / "chroma-chunking-dev" / "questions.jsonl")
     asked = [str(question["question"]) for question in questions]
-    search, name = (by_words, "BM25") if minilm is None else (by_vectors(minilm), "MiniLM")
-    rows: list[Quality] = []
+    texts = corpora()
+    tokens = tokens_of(texts)
     for label, chunker in chunkers.items():
-        passages = [passage for corpus, text in corpora().items() for passage in chunker.chunk(Document(corpus, text))]
+        by_corpus = {corpus: chunker.chunk(Document(corpus, text)) for corpus, text in texts.items()}
+        passages = [passage for cut in by_corpus.values() for passage in cut]
         found = search(passages, asked)
-        scores = np.array(
-            [score(question, [passages[at] for at in best]) for question, best in zip(questions, found, strict=True)]
-        )
-        mean = 100 * scores.mean(axis=0)
-        error = 100 * float(scores[:, 0].std(ddof=1)) / len(scores) ** 0.5
-        length = statistics.mean(len(passage.text) for passage in passages)
-        rows.append(Quality(label, name, len(passages), length, float(mean[0]), error, float(mean[1]), float(mean[2])))
-        print(f"  {label}: {len(passages)} passages", file=sys.stderr)
-    return rows
+
+        def scores(length: Length) -> npt.NDArray[np.float64]:
+            rows: list[tuple[float, ...]] = []
+            for question, best in zip(questions, found, strict=True):  # noqa: B023 - called at once
+                recall, precision, iou = score(question, [passages[at] for at in best], length)  # noqa: B023
+                omega = perfect_precision(question, by_corpus[question["corpus"]], length)  # noqa: B023
+                rows.append((recall, precision, omega, iou))
+            return 100 * np.array(rows)
+
+        spans = [(passage.source, passage.span) for passage in passages]
+        size = statistics.mean(tokens(source, span.start, span.end) for source, span in spans if span is not None)
+        table = scores(characters)
+        means, deviations = table.mean(axis=0).tolist(), table.std(axis=0).tolist()
+        yield Quality(name, label, len(passages), size, means, deviations, scores(tokens).mean(axis=0).tolist())
 
 
-def chunkers(minilm: Embedder | None) -> dict[str, Chunker]:
-    found: dict[str, Chunker] = {
-        "Tokens 400/0": Tokens(400, 0),
-        "Tokens 200/0": Tokens(200, 0),
-        "Recursive 512/64": Recursive(512, 64),
-        "Recursive 400/200": Recursive(400, 200),
-        "Recursive 400/0": Recursive(400, 0),
-        "Recursive 200/0": Recursive(200, 0),
-        "Recursive 315/0": Recursive(315, 0),  # passages as long as LangChain's at 400
-        "Recursive 165/0": Recursive(165, 0),  # and at 200
-        "Sentence 400": Sentence(400, 0),
-        "Sentence 200": Sentence(200, 0),
-        "Markdown 400/0": Markdown(400, 0),
-    }
-    if minilm is not None:
-        found |= {"Semantic 400": Semantic(minilm, 400), "Semantic 200": Semantic(minilm, 200)}
-    if importlib.util.find_spec("langchain_text_splitters") is not None:
-        for size, overlap in ((400, 200), (400, 0), (200, 0)):
-            found[f"langchain {size}/{overlap}"] = langchain_spans(size, overlap)
-    if importlib.util.find_spec("chonkie") is not None:
-        found |= {f"chonkie recursive {size}": chonkie_spans(size) for size in (400, 200)}
+def chunkers(minilm: Embedder | None, sizes: Iterable[tuple[int, int]]) -> dict[str, Chunker]:
+    found: dict[str, Chunker] = {}
+    for size, overlap in sizes:
+        found[f"`Recursive` {size}/{overlap}"] = Recursive(size, overlap, CL100K)
+        found[f"`Tokens` {size}/{overlap}"] = Tokens(size, overlap, CL100K)
+        found[f"`Markdown` {size}/{overlap}"] = Markdown(size, overlap, CL100K)
+        if overlap == 0:
+            found[f"`Sentence` {size}"] = Sentence(size, 0, model=CL100K)
+            if minilm is not None:
+                found[f"`Semantic` {size}"] = Semantic(minilm, size, model=CL100K)
+        if importlib.util.find_spec("langchain_text_splitters") is not None:
+            found[f"LangChain recursive {size}/{overlap}"] = langchain_spans(size, overlap, recursive=True)
+            found[f"LangChain token {size}/{overlap}"] = langchain_spans(size, overlap, recursive=False)
+        if overlap == 0 and importlib.util.find_spec("chonkie") is not None:
+            found[f"Chonkie recursive {size}"] = chonkie_spans(size)
     return found
+
+
+def print_quality(folder: Path | None) -> list[Quality]:
+    minilm = None if folder is None else Remembering(OnnxEmbedder(folder))
+    # Passages as long as LangChain's of 400 and of 200 tokens, to compare like with like.
+    same_lengths = {f"`Recursive` {size}/0": Recursive(size, 0, CL100K) for size in SAME_LENGTHS}
+    rows: list[Quality] = []
+    print("| search | chunker, tokens/overlap | mean | recall | precision | precision Ω | IoU | by tokens |")
+    print("|---" * 8 + "|")
+    for row in quality("BM25", by_words, chunkers(minilm, SIZES) | same_lengths):
+        rows.append(row)
+        print(row, flush=True)
+    if minilm is not None:
+        short = [pair for pair in SIZES if pair[0] <= MINILM_READS]
+        for row in quality("MiniLM", by_vectors(minilm), chunkers(minilm, short)):
+            rows.append(row)
+            print(row, flush=True)
+    print(PUBLISHED.strip().replace(" |\n", " | |\n") + " |")
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=["speed", "quality"], default=["speed", "quality"])
-    parser.add_argument("--minilm", type=Path, help="folder of all-MiniLM-L6-v2 as ONNX; without it BM25 searches")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="quality of these chunkers alone")
+    parser.add_argument("--minilm", type=Path, help="folder of all-MiniLM-L6-v2 as ONNX; without it only BM25 searches")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -343,19 +429,7 @@ def main() -> None:
                 f"{row.text:10} {row.name:32} {row.megabytes_per_second:7.1f} {row.ratio:6.2f} {row.passages:9}{mark}"
             )
     if "quality" in options.parts:
-        minilm = None if options.minilm is None else Remembering(OnnxEmbedder(options.minilm))
-        file = SHARED / "data" / "chroma-chunking-dev" / "questions.jsonl"
-        chosen = {name: chunker for name, chunker in chunkers(minilm).items() if name in (options.only or [name])}
-        qualities = quality(chosen, minilm, file)
-        result["quality"] = [asdict(row) for row in qualities]
-        print(f"\n{'chunker':22} {'search':7} {'passages':>8} {'chars':>6} {'recall':>13} {'precision':>9} {'IoU':>5}")
-        for scored in qualities:
-            print(
-                f"{scored.name:22} {scored.search:7} {scored.passages:8} {scored.characters:6.0f} "
-                f"{scored.recall:6.1f} +- {scored.recall_error:3.1f} {scored.precision:9.1f} {scored.iou:5.1f}"
-            )
-        for name, (recall, precision, iou) in PUBLISHED.items():
-            print(f"{name:22} {'publ.':7} {'':8} {'':6} {recall:6.1f}{'':7} {precision:9.1f} {iou:5.1f}")
+        result["quality"] = [asdict(row) for row in print_quality(options.minilm)]
     if options.json is not None:
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
