@@ -1,13 +1,15 @@
 """Reading answers out of recorded model outputs: our extraction against the authors' and the published figures.
 
     python benchmarks/chain_of_thought.py --json benchmarks/results/chain_of_thought.json
+    python benchmarks/chain_of_thought.py --logs zero_shot_cot/log
 
 The zero-shot-CoT logs hold what GPT-3 wrote with and without "Let's think step by step" (Kojima et al. 2022).
-The copy has the first 200 rows of each log, so that the published figures, which are of all rows, can only be
-reached within what 200 rows tell (about 7 points). What is compared row by row is our reading with the
-authors' own of the very same replies: how far apart they are in points, and who is right where they differ,
-that is, whose reading equals the true answer as a number. From that follows what our reading would give on
-the full log: the published figure and the difference on the 200 rows, with its 95 % interval.
+The copy in the data has the first 200 rows of each log; `--logs` reads whole ones, as they lie in the authors'
+repository (github.com/kojima-takeshi188/zero_shot_cot), those of the folder that are there. What is compared row by
+row is our reading with the authors' own of the very same replies: how far apart they are in points, and who is
+right where they differ, that is, whose reading equals the true answer as a number. The authors take the first
+number of a reply; "rule" is that rule with our reading of numbers. From 200 rows follows what our reading would
+give on the full log: the published figure and the difference on the rows, with its 95 % interval.
 
 The GSM8K solutions (Cobbe et al. 2021) are full, each with the authors' word on its correctness.
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -39,6 +42,7 @@ PUBLISHED: dict[str, tuple[AnswerKind, float, float]] = {
     "coin_flip": ("yes_no", 12.8, 91.4),
     "strategyqa": ("yes_no", 12.7, 54.8),
 }
+RECORD = re.compile(r"^pred_before : (.*?)\npred_after : (.*?)\n.*?^GT : (.*?)$", re.DOTALL | re.MULTILINE)
 SYSTEMS = {"6b_finetuning": 21.7, "6b_verification": 39.0, "175b_finetuning": 34.7, "175b_verification": 56.3}
 
 
@@ -47,6 +51,7 @@ class Row:
     """Per cent right of one log, by our reading and by the authors' of the same replies, and as published of all.
 
     Attributes:
+        rule: By the authors' rule, the first number, with our reading of numbers.
         ours_alone: Replies that only our reading finds right.
         authors_alone: Replies that only the authors' reading finds right.
     """
@@ -54,6 +59,7 @@ class Row:
     name: str
     rows: int
     ours: float
+    rule: float
     authors: float
     published: float
     ours_alone: int
@@ -77,47 +83,74 @@ def lines(path: Path) -> Iterator[Mapping[str, object]]:
             yield json.loads(line)
 
 
-def row(name: str, published: float, pairs: Sequence[tuple[bool, bool]]) -> Row:
-    """Return the figures of one log from whether our and the authors' reading find each reply right."""
-    count = len(pairs)
-    ours, authors = sum(mine for mine, _ in pairs), sum(theirs for _, theirs in pairs)
-    both = sum(mine and theirs for mine, theirs in pairs)
-    return Row(name, count, 100 * ours / count, 100 * authors / count, published, ours - both, authors - both)
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Whether one reply is read right: by us, by the authors' rule with our reading of numbers, by the authors."""
+
+    ours: bool
+    rule: bool
+    authors: bool
 
 
-def recorded(task: str, method: str, kind: AnswerKind, published: float, show: bool) -> Row:
+def row(name: str, published: float, readings: Sequence[Reading]) -> Row:
     """Return the figures of one log."""
-    pairs: list[tuple[bool, bool]] = []
-    for line in lines(DATA / "zero-shot-cot-logs" / f"{task}_{method}.jsonl"):
-        truth = normalised(str(line["ground_truth"]))
-        read = read_answer(str(line["pred_before"]), kind)
-        mine, theirs = read is not None and normalised(read) == truth, line["pred_after"] == line["ground_truth"]
-        pairs.append((mine, theirs))
-        if show and mine != theirs:
-            print(f"{task}: {str(line['pred_before']).strip()!r}: the truth is written {line['ground_truth']!r}")
-            print(f"    ours {read!r}, authors {line['pred_after']!r}: {'ours' if mine else 'authors'} right")
-    return row(f"{task} {method}", published, pairs)
+    count = len(readings)
+    ours, rule = sum(reading.ours for reading in readings), sum(reading.rule for reading in readings)
+    authors = sum(reading.authors for reading in readings)
+    both = sum(reading.ours and reading.authors for reading in readings)
+    shares = (100 * right / count for right in (ours, rule, authors))
+    return Row(name, count, *shares, published, ours - both, authors - both)
+
+
+def is_right(reply: str, kind: AnswerKind, truth: str) -> bool:
+    """Return whether our reading of a reply is the true answer."""
+    read = read_answer(reply, kind)
+    return read is not None and normalised(read) == normalised(truth)
+
+
+def replies(log: str, whole: Path | None) -> Iterator[tuple[str, str, str]]:
+    """Yield of each row the reply, the authors' reading and the truth."""
+    if whole is not None:
+        for match in RECORD.finditer((whole / f"{log}.log").read_text("utf-8")):
+            yield match.group(1), match.group(2), match.group(3)
+        return
+    for line in lines(DATA / "zero-shot-cot-logs" / f"{log}.jsonl"):
+        yield str(line["pred_before"]), str(line["pred_after"]), str(line["ground_truth"])
+
+
+def recorded(log: str, kind: AnswerKind, published: float, whole: Path | None, show: bool) -> Row:
+    """Return the figures of one log."""
+    readings: list[Reading] = []
+    for reply, theirs, truth in replies(log, whole):
+        first = is_right(reply.replace("=", ";"), kind, truth)  # ours prefers what stands behind an equals sign
+        reading = Reading(is_right(reply, kind, truth), first, theirs == truth)
+        readings.append(reading)
+        if show and reading.ours != reading.authors:
+            print(f"{log}: {reply.strip()!r}: the truth is written {truth!r}, the authors read {theirs!r}")
+            print(f"    ours {read_answer(reply, kind)!r}: {'ours' if reading.ours else 'authors'} right")
+    return row(log, published, readings)
 
 
 def solutions(system: str, published: float) -> Row:
     """Return the figures of one system on GSM8K."""
-    pairs: list[tuple[bool, bool]] = []
+    readings: list[Reading] = []
     for line in lines(DATA / "gsm8k-solutions" / "data.jsonl"):
-        solution = cast("Mapping[str, object]", line[system])
-        read = read_answer(str(solution["solution"]).rpartition("\nA:")[2], "number")
-        mine = read is not None and normalised(read) == normalised(str(line["ground_truth"]))
-        pairs.append((mine, bool(solution["is_correct"])))
-    return row(system, published, pairs)
+        solution, truth = cast("Mapping[str, object]", line[system]), str(line["ground_truth"])
+        reply = str(solution["solution"]).rpartition("\nA:")[2]
+        first = is_right(reply.replace("=", ";"), "number", truth)
+        readings.append(Reading(is_right(reply, "number", truth), first, bool(solution["is_correct"])))
+    return row(system, published, readings)
 
 
 def argue(table: Sequence[Row]) -> None:
     """Print the figures and what they say of our reading."""
-    print(f"{'':32}{'':6}{'per cent right':^27}{'right alone':^16}{'ours on':>12}")
-    print(f"{'log':32}{'rows':>6}{'ours':>8}{'authors':>9}{'published':>10}{'ours':>8}{'authors':>8}{'all rows':>14}")
+    print(f"{'':32}{'':6}{'per cent right':^33}{'right alone':^16}{'ours on':>12}")
+    heads = f"{'ours':>8}{'rule':>6}{'authors':>9}{'published':>10}{'ours':>8}{'authors':>8}{'all rows':>14}"
+    print(f"{'log':32}{'rows':>6}{heads}")
     for each in table:
         figure, half = each.expected
         print(
-            f"{each.name:32}{each.rows:6}{each.ours:8.1f}{each.authors:9.1f}{each.published:10.1f}"
+            f"{each.name:32}{each.rows:6}{each.ours:8.1f}{each.rule:6.1f}{each.authors:9.1f}{each.published:10.1f}"
             f"{each.ours_alone:8}{each.authors_alone:8}{figure:8.1f} +-{half:4.1f}"
         )
     apart = [each for each in table if abs(each.ours - each.authors) > MOST_POINTS_APART]
@@ -136,16 +169,22 @@ def argue(table: Sequence[Row]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--show", action="store_true", help="print the replies that are read differently")
+    parser.add_argument("--logs", type=Path, help="a folder of whole logs, the authors' `log`")
     parser.add_argument("--json", type=Path, help="write the figures there")
     arguments = parser.parse_args()
-    if not DATA.is_dir():
+    if arguments.logs is None and not DATA.is_dir():
         sys.exit("the recorded outputs are not there: ../shared/data")
-    table = [
-        recorded(task, method, kind, figure, arguments.show)
+    logs = [
+        (f"{task}_{method}", kind, figure)
         for task, (kind, plain, chained) in PUBLISHED.items()
         for method, figure in (("zero_shot", plain), ("zero_shot_cot", chained))
+        if arguments.logs is None or (arguments.logs / f"{task}_{method}.log").is_file()
     ]
-    table += [solutions(system, published) for system, published in SYSTEMS.items()]
+    if not logs:
+        sys.exit(f"{arguments.logs} has none of the logs: give the folder `log` of the authors' repository")
+    table = [recorded(log, kind, figure, arguments.logs, arguments.show) for log, kind, figure in logs]
+    if arguments.logs is None:
+        table += [solutions(system, published) for system, published in SYSTEMS.items()]
     argue(table)
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)

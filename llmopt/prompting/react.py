@@ -37,9 +37,9 @@ class ReAct(Wrapper):
     fit, an exception, a late result) is told to the model, which goes on. When the steps run out the
     fallback answers; self-consistency over chain of thought is the one that wins in the paper.
 
-    The server's own tool calls are used where it has them; a server that refuses or drops the tools is
-    spoken to in text. A server that ignores them silently cannot be told from a model that needs none:
-    set `protocol="text"` there.
+    The server's own tool calls are used where it has them, and calls that a model writes as JSON into its
+    reply count as such; a server that refuses or drops the tools is spoken to in text. A server that
+    ignores them silently cannot be told from a model that needs none: set `protocol="text"` there.
 
     Source: Yao et al. 2023, "ReAct" (HotpotQA: 27.4 alone, 35.1 with the fallback).
 
@@ -73,16 +73,16 @@ class ReAct(Wrapper):
 
     def messages(self, question: str, contexts: Sequence[Hit]) -> Sequence[Message]:
         """Build the first request's messages."""
-        talk = TextTalk() if self.protocol == "text" else NativeTalk()
-        specs = [tool.spec() for tool in self._named().values()]
-        return talk.opened(self.inner.messages(question, contexts), specs)
+        named = self._named()
+        specs = [tool.spec() for tool in named.values()]
+        return self._first_talk(named).opened(self.inner.messages(question, contexts), specs)
 
     async def solve(self, model: ChatModel, question: str, contexts: Sequence[Hit]) -> Answer:
         """Call the model and the tools in turns."""
         named = self._named()
         if self.protocol != "text":
             try:
-                return await self._talk(NativeTalk(), named, model, question, contexts)
+                return await self._talk(self._first_talk(named), named, model, question, contexts)
             except NoToolsError as error:
                 note("protocol", f"text, because the server takes no tools: {error}")
         return await self._talk(TextTalk(), named, model, question, contexts)
@@ -99,7 +99,7 @@ class ReAct(Wrapper):
             yield AnswerDelta(answer.text, answer)
             return
         named = self._named()
-        talk: ToolTalk = TextTalk() if self.protocol == "text" else NativeTalk()
+        talk = self._first_talk(named)
         try:
             async for delta in self._talk_in_pieces(talk, named, model, question, contexts):
                 yield delta
@@ -160,6 +160,9 @@ class ReAct(Wrapper):
                 yield AnswerDelta(f"{text}\n\n")
         async for piece in self._fallback().stream(model, question, contexts):
             yield piece
+
+    def _first_talk(self, named: Mapping[str, Tool]) -> ToolTalk:
+        return TextTalk() if self.protocol == "text" else NativeTalk(named.keys())
 
     def _opened(
         self, talk: ToolTalk, named: Mapping[str, Tool], question: str, contexts: Sequence[Hit]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Protocol
@@ -79,11 +80,15 @@ class PastThoughts:
 class PastPreamble:
     """Opens when a reply, thoughts left out, is longer than what a model says before it calls a tool.
 
+    Args:
+        call: How a call begins that is written in the text; a reply that begins with it is held to its end.
+
     Attributes:
         is_open: Whether it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, call: re.Pattern[str]) -> None:
+        self._call = call
         self._past_thoughts = PastThoughts()
         self._held = ""
         self.is_open = False
@@ -94,5 +99,5 @@ class PastPreamble:
         if self.is_open:
             return text
         self._held += text
-        self.is_open = len(self._held) > LONGEST_PREAMBLE
+        self.is_open = len(self._held) > LONGEST_PREAMBLE and self._call.match(self._held) is None
         return self._held if self.is_open else ""

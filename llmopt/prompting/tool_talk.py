@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -17,6 +17,7 @@ from .streaming import Gate, PastPreamble
 from .thoughts import split_thoughts
 from .tool import Observation
 from .wrapper import first_turn
+from .written_calls import WRITTEN_CALL, split_written_calls
 
 __all__ = ["NativeTalk", "TextTalk", "ToolTalk", "Turn"]
 
@@ -78,8 +79,17 @@ class ToolTalk(ABC):
         """Return the messages that tell the model what its calls gave, its own turn first."""
 
 
+@dataclass(frozen=True, slots=True)
 class NativeTalk(ToolTalk):
-    """Tools as the provider's API has them."""
+    """Tools as the provider's API has them.
+
+    Open models often write a call where their server does not see it, in the text of the reply: that counts, too.
+
+    Args:
+        names: Of the tools.
+    """
+
+    names: Collection[str] = ()
 
     def opened(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[Message]:
         """Return the messages as they are."""
@@ -94,11 +104,14 @@ class NativeTalk(ToolTalk):
         named = [
             call if call.id else replace(call, id=f"call_{number}") for number, call in enumerate(completion.tool_calls)
         ]
-        return Turn(tuple(named), completion.text)
+        if named:
+            return Turn(tuple(named), completion.text)
+        said, written = split_written_calls(split_thoughts(completion.text).rest, self.names)
+        return Turn(written, said) if written else Turn(text=completion.text)
 
     def gate(self) -> Gate:
-        """Return one that opens when the reply is longer than what is said before a call."""
-        return PastPreamble()
+        """Return one that opens when the reply is longer than what is said before a call, unless it is one."""
+        return PastPreamble(WRITTEN_CALL)
 
     def told(self, completion: Completion, turn: Turn, seen: Sequence[Observation]) -> list[Message]:
         """Return the model's turn and a message per result."""
@@ -106,7 +119,7 @@ class NativeTalk(ToolTalk):
             Message("tool", observation.text, tool_call_id=call.id)
             for call, observation in zip(turn.calls, seen, strict=True)
         ]
-        return [Message("assistant", completion.text, turn.calls), *results]
+        return [Message("assistant", turn.text, turn.calls), *results]
 
 
 class TextTalk(ToolTalk):

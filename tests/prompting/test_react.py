@@ -270,6 +270,53 @@ def by_turn(*replies: Reply | str) -> Callable[[Mapping[str, object]], Reply | s
     return reply
 
 
+AREA = '{"name": "area", "arguments": {"country": "France"}}'
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        AREA,
+        f"```json\n{AREA}\n```",
+        f"<tool_call>\n{AREA}\n</tool_call>",
+        f"<tools>\n{AREA}\n</tools>",
+        f"<think>Which?</think>[{AREA}]",
+        f"I look it up.\n```json\n{AREA}\n```\n",
+        '{"type": "function", "function": {"name": "area", "parameters": "{\\"country\\": \\"France\\"}"}}',
+    ],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_call_that_the_server_has_not_seen_in_the_reply_is_called(reply: str, streamed: bool) -> None:
+    model, strategy = FakeModel(script=[reply, "551,695 square kilometres."]), ReAct([Tool(area)])
+    if streamed:
+        pieces = list(Pipeline(model=model, prompt=strategy).stream("How large is France?"))
+        said = "".join(piece.text for piece in pieces)
+    else:
+        said = strategy.run(model, "How large is France?").text
+    assert said == "551,695 square kilometres."
+    [call], result = model.requests[1][-2].tool_calls, model.requests[1][-1]
+    assert (call.name, result.tool_call_id) == ("area", call.id)
+    assert "551695" in result.content
+    assert "{" not in model.requests[1][-2].content
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"name": "volume", "arguments": {}}',
+        '{"name": "area"}',
+        f"{AREA} is what I would call.",
+        f'[{AREA}, {{"answer": 4}}]',
+        '{"name": "area", "arguments": {"country": "Fra',
+        "[1]",
+        "```python\nprint(4)\n```",
+        "{" * 5_000,
+    ],
+)
+def test_json_that_is_not_only_calls_of_the_tools_is_an_answer(reply: str) -> None:
+    assert ReAct([Tool(area)]).run(FakeModel(script=[reply]), "How large is France?").text == reply
+
+
 def test_an_agent_with_two_tools_works_against_a_server() -> None:
     calls = [ToolCall("", "area", json.dumps({"country": country})) for country in AREAS]
     total = ToolCall("", "add", '{"left": 551695, "right": 505990}')
