@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
+from typing import cast
 
+from .._tokens import count_tokens
 from ..interfaces import Chunker
-from ..types import Span
+from ..types import Document, Span
 from .cuts import last_cut, last_word, next_visible, overlap_start
 from .measuring import ruler_for
 from .outline import Section, sections
 from .ruler import Ruler
-from .walk import Walk, check_budget
+from .walk import LEAST_TOKENS, Walk, check_budget
 
 __all__ = ["Markdown"]
 
@@ -26,11 +29,17 @@ class Markdown(Chunker):
     tables stay whole where they fit; a larger one is cut between its lines. The metadata of a passage hold
     `headings`, the titles from the outermost heading to its own.
 
+    With `with_headings` the text of a passage begins with the path of its headings and a blank line, "Guide >
+    Install > Linux", for search and prompt to see. The path counts within the budget. The span is that of
+    what follows it, as ever.
+
     Args:
         max_tokens: Budget of a passage, at least 4. Counted by the model's vocabulary where it is on disk, else by
             the estimate.
         overlap: Most tokens that two neighbours under one heading share, below `max_tokens`.
         model: The model whose tokens count; None for o200k_base.
+        with_headings: Put the headings in front of the texts. They take at most half of the budget that the overlap
+            leaves; where they are longer, those next to the passage are kept.
 
     Raises:
         UsageError: On use, when the two numbers leave no room.
@@ -43,14 +52,17 @@ class Markdown(Chunker):
         ['Cats'] '# Cats\nThey sleep.'
         ['Cats', 'Food'] '## Food\nFish.'
         ['Dogs'] '# Dogs\nThey run.'
+        >>> Markdown(with_headings=True).chunk(Document("d", text))[1].text
+        'Cats > Food\n\n## Food\nFish.'
     """
 
     max_tokens: int = 512
     overlap: int = 0
     model: str | None = None
+    with_headings: bool = False
 
     def spans(self, text: str) -> list[Span]:
-        """Return the passages."""
+        """Return the passages; what stands in front of their texts is not in them."""
         check_budget("Markdown", self.max_tokens, self.overlap)
         return list(self._along(text))
 
@@ -58,13 +70,36 @@ class Markdown(Chunker):
         ruler = ruler_for(text, self.model)
         for section in sections(text):
             metadata = {"headings": list(section.headings)}
+            budget = self.max_tokens - count_tokens(self._front(section.headings), self.model).count
             resume = partial(_resume, ruler, self.overlap, section)
-            walk = Walk(ruler, self.max_tokens, partial(_cut, text, section), resume)
+            walk = Walk(ruler, budget, partial(_best_cut, text, section), resume)
             for start, end in walk.passages(section.start, section.end):
                 yield Span(start, end, metadata)
 
+    def _front(self, headings: Sequence[str]) -> str:
+        """Return the path of these headings, or of those of them that there is room for."""
+        kept: list[str] = []
+        front = ""
+        most = min((self.max_tokens - self.overlap) // 2, self.max_tokens - LEAST_TOKENS)
+        for title in reversed(headings if self.with_headings else ()):
+            longer = " > ".join([title, *kept]) + "\n\n"
+            if title and count_tokens(longer, self.model).count <= most:
+                kept, front = [title, *kept], longer
+        return front
 
-def _cut(text: str, section: Section, start: int, fresh: int, limit: int) -> int | None:
+    def _cut(self, document: Document, spans: Iterable[Span]) -> list[Document]:
+        passages = super()._cut(document, spans)
+        if not self.with_headings:
+            return passages
+        fronts = ((self._front(headings), under) for headings, under in groupby(passages, _headings))
+        return [replace(passage, text=front + passage.text) for front, under in fronts for passage in under]
+
+
+def _headings(passage: Document) -> Sequence[str]:
+    return cast("Sequence[str]", passage.metadata["headings"])
+
+
+def _best_cut(text: str, section: Section, start: int, fresh: int, limit: int) -> int | None:
     block = _around(section, limit)
     if block is not None:
         # The block goes on beyond the budget: end before it, or when it began this passage, between its lines.

@@ -9,9 +9,9 @@ from ..errors import UsageError
 from .cuts import hard_cut, next_visible, next_word, trimmed_end
 from .ruler import Ruler
 
-__all__ = ["Walk", "check_budget"]
+__all__ = ["LEAST_TOKENS", "Walk", "check_budget"]
 
-_TOKENS_OF_A_CHARACTER = 4
+LEAST_TOKENS = 4
 _LITTLE = 64
 
 
@@ -21,10 +21,9 @@ def check_budget(name: str, max_tokens: int, overlap: int) -> None:
     Raises:
         UsageError: When there is no room for one character, or for anything new beside the overlap.
     """
-    if max_tokens < _TOKENS_OF_A_CHARACTER:
+    if max_tokens < LEAST_TOKENS:
         raise UsageError(
-            f"`{name}.max_tokens` must be at least {_TOKENS_OF_A_CHARACTER}, which one character can take, "
-            f"got {max_tokens}"
+            f"`{name}.max_tokens` must be at least {LEAST_TOKENS}, which one character can take, got {max_tokens}"
         )
     if not 0 <= overlap < max_tokens:
         raise UsageError(
@@ -69,7 +68,7 @@ class Walk:
         text, budget = self.ruler.text, self.max_tokens
         while True:
             # A slice may have more tokens than it had within the text, so look before it is taken.
-            limit = self.ruler.reach(start, budget) if budget > 0 else start + self.max_tokens // _TOKENS_OF_A_CHARACTER
+            limit = self.ruler.reach(start, budget) if budget > 0 else start + self.max_tokens // LEAST_TOKENS
             end = stop if limit >= stop else self.cut(start, fresh, limit) if limit > fresh else None
             if end is None:
                 if fresh > start:

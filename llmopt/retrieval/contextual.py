@@ -30,8 +30,8 @@ class Contextual(PassageRetriever):
 
     "It grew by 3 %" is found when the index also knows which company and which year. One model call per
     passage when documents are indexed, none per search. The requests for the passages of a document
-    begin alike, so that a provider's prompt cache pays for most of it. Hits bring the passages as they
-    stand in the document; what the model said is in their metadata under "context".
+    begin alike, so that a provider's prompt cache pays for most of it. Hits bring the passages as the
+    chunker cut them; what the model said is in their metadata under "context".
 
     A passage whose call fails in a way that may pass is indexed without; `failed` says which and why.
     When more than a fifth fails, the first error is raised.
@@ -97,8 +97,8 @@ class Contextual(PassageRetriever):
         return passages
 
     def gathered(self, hits: Sequence[Hit], source: Source) -> list[Hit]:
-        """Return the passages as they stand in their documents."""
-        return [replace(hit, document=_plain(hit.document, source)) for hit in hits]
+        """Return the passages as the chunker cut them."""
+        return [replace(hit, document=_plain(hit.document)) for hit in hits]
 
     async def _context(self, passage: Document, document: Document) -> str:
         # The document comes first and in fences of its own: the shared beginning of many requests.
@@ -116,7 +116,7 @@ def _around(passage: Document, document: Document, longest: int) -> str:
     return document.text[start : start + longest]
 
 
-def _plain(passage: Document, source: Source) -> Document:
-    if "context" not in passage.metadata or passage.span is None:
+def _plain(passage: Document) -> Document:
+    if "context" not in passage.metadata:
         return passage
-    return replace(passage, text=source.document_of(passage).text[passage.span.start : passage.span.end])
+    return replace(passage, text=passage.text.removeprefix(f"{passage.metadata['context']}\n\n"))

@@ -106,6 +106,9 @@ def test_markdown_passages_of_a_page_know_their_headings() -> None:
         (["Cats", "Food"], "## Food\n\nFish."),
     ]
     assert all(passage.span and text[passage.span.start : passage.span.end] == passage.text for passage in passages)
+    headed = Markdown(with_headings=True).chunk(Document("page", text))
+    assert headed[1].text == "Cats > Food\n\n## Food\n\nFish."
+    assert [passage.span for passage in headed] == [passage.span for passage in passages]
 
 
 def test_real_pages_become_text_with_headings() -> None:

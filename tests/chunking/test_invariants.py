@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -125,6 +126,24 @@ def check(text: str, passages: Sequence[Document], budget: int) -> None:
 def test_every_chunker_covers_the_text_in_order_within_the_budget(name: str, text: str, sizes: tuple[int, int]) -> None:
     budget, overlap = sizes
     check(text, CHUNKERS[name](budget, overlap).chunk(Document("d", text)), budget)
+
+
+@pytest.mark.usefixtures("counting")
+@given(text=TEXTS, sizes=SIZES)
+@settings(max_examples=80, deadline=None)
+def test_headings_in_front_are_within_the_budget_and_leave_the_spans_exact(text: str, sizes: tuple[int, int]) -> None:
+    budget, overlap = sizes
+    document = Document("d", text)
+    passages = Markdown(budget, overlap, with_headings=True).chunk(document)
+    own: list[Document] = []
+    for passage in passages:
+        assert passage.span is not None
+        own.append(replace(passage, text=text[passage.span.start : passage.span.end]))
+        front = passage.text.removesuffix(own[-1].text)
+        assert front == "" or front.endswith("\n\n")
+        assert passage.text == front + own[-1].text
+        assert count_tokens(passage.text).count <= budget
+    check(text, own, budget)
 
 
 WORD = re.compile(r"[A-Za-z0-9'\u2019_<>:/?=&.-]+")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from llmopt._tokens import count_tokens
 from llmopt.chunking import Markdown
 from llmopt.chunking.outline import sections
+from llmopt.retrieval import BM25
 from llmopt.types import Document
 
 PARAGRAPH = "The quick brown fox jumps over the lazy dog. It does so every day of the week."
@@ -97,6 +98,32 @@ def test_an_overlap_does_not_begin_within_a_block() -> None:
     text = f"{PARAGRAPH}\n\n{FENCE}\n\n{PARAGRAPH} {PARAGRAPH}"
     for _, passage in cut(text, Markdown(count_tokens(FENCE).count + 12, overlap=40)):
         assert passage.count("```") % 2 == 0
+
+
+def headed(text: str, max_tokens: int = 512) -> list[str]:
+    return [passage for _, passage in cut(text, Markdown(max_tokens, with_headings=True))]
+
+
+def test_the_path_of_headings_stands_in_front_where_it_is_asked_for() -> None:
+    text = "Before.\n# A\nOne.\n### B ##\nTwo.\n# C\n#\nThree."
+    assert headed(text) == ["Before.", "A\n\n# A\nOne.", "A > B\n\n### B ##\nTwo.", "C\n\n# C", "#\nThree."]
+
+
+def test_every_passage_of_a_long_section_is_found_by_its_headings() -> None:
+    text = f"# 差旅 规定\n\n## 住宿\n\n{'每晚不超过九百元。' * 40}"
+    passages = Markdown(64, with_headings=True).chunk(Document("d", text))
+    assert len(passages) > 3
+    assert all(passage.text.startswith("差旅 规定 > 住宿\n\n") for passage in passages)
+    assert all(passage.metadata["headings"] == ["差旅 规定", "住宿"] for passage in passages)
+    found = BM25().index(passages).retrieve("住宿", k=100)
+    assert len(found) == len(passages)
+
+
+def test_of_headings_that_are_too_long_those_next_to_the_passage_stand_in_front() -> None:
+    words = "word " * 60
+    passages = headed(f"# {words}\n## Near\n### {words}\n#### Own\n{PARAGRAPH}", 48)
+    assert passages[-1].startswith("Near > Own\n\n")
+    assert not any(passage.startswith("word " * 9) and " > " in passage for passage in passages)
 
 
 @given(

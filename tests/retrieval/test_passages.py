@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmopt.chunking import Sentence
+from llmopt.chunking import Markdown, Sentence
 from llmopt.errors import (
     CorpusError,
     CredentialsError,
@@ -156,6 +157,16 @@ def test_a_passage_is_found_by_its_context_and_comes_back_as_it_was() -> None:
     assert (hit.document.id, hit.document.text) == ("pets#0", "Cats sleep.")
     assert hit.document.metadata == {"kind": "pet", "context": "Felines and canines."}
     assert hit.document.span == Span(0, 11)
+
+
+def test_hits_keep_the_headings_that_the_chunker_put_in_front() -> None:
+    page = Document("page", "# Pets\n## Cats\nThey sleep.\n# Farm\nThey moo.")
+    model = FakeModel("On felines.", script=["On felines.", ModelRefusedError("no")])
+    retriever = Contextual(Markdown(with_headings=True), BM25(), model, concurrency=1)
+    retriever.index([page, *(replace(page, id=f"{number}", text=str(number)) for number in range(8))])
+    assert list(retriever.failed) == ["page#1"]
+    assert retriever.retrieve("pets", k=1)[0].document.text == "Pets > Cats\n\n# Pets\n## Cats\nThey sleep."
+    assert retriever.retrieve("farm", k=1)[0].document.text == "Farm\n\n# Farm\nThey moo."
 
 
 def test_the_requests_of_a_document_begin_alike() -> None:
