@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ..errors import NotReadyError, UsageError
 from ..interfaces import Embedder, TrainableClassifier
 from ..types import Matrix
+from ._neighbours import Neighbours, neighbours
 
 __all__ = ["Nearest"]
 
@@ -45,7 +46,7 @@ class Nearest(TrainableClassifier):
     embedder: Embedder
     method: Literal["neighbours", "centroid"] = "neighbours"
     count: int = 5
-    _rows: Matrix | None = field(init=False, default=None)
+    _examples: Neighbours | None = field(init=False, default=None)
     _label_of_row: npt.NDArray[np.int64] = field(init=False, default_factory=lambda: np.zeros(0, np.int64))
     _labels: list[str] = field(init=False, default_factory=list[str])
 
@@ -60,7 +61,7 @@ class Nearest(TrainableClassifier):
         numbers = np.array([names.index(label) for label in labels], np.int64)
         if self.method == "centroid":
             rows, numbers = _centroids(rows, numbers, len(names)), np.arange(len(names))
-        self._rows, self._label_of_row, self._labels = rows, numbers, names
+        self._examples, self._label_of_row, self._labels = neighbours(rows), numbers, names
 
     async def predict(self, text: str) -> dict[str, float]:
         """Return a score per label."""
@@ -68,31 +69,31 @@ class Nearest(TrainableClassifier):
 
     async def predict_many(self, texts: Sequence[str]) -> list[dict[str, float]]:
         """Return the scores of every text by one matrix product."""
-        if self._rows is None:
+        if self._examples is None:
             raise NotReadyError("`Nearest` has no labelled texts yet: call `fit(texts, labels)` first")
-        cosines = await self.embedder.aencode(texts, kind="query") @ self._rows.T
-        return [self._scores(row) for row in cosines]
+        vectors = await self.embedder.aencode(texts, kind="query")
+        if self.method == "centroid":
+            return [self._by_label(cosines) for cosines in vectors @ self._examples.rows.T]
+        return [
+            self._by_label(np.bincount(self._label_of_row[found], cosines, len(self._labels)) / len(found))
+            for found, cosines in self._examples.nearest(vectors, self.count)
+        ]
 
     def write_state(self, folder: Path) -> None:
         """Write the vectors and their labels; nothing before `fit`."""
-        if self._rows is not None:
-            np.save(folder / "rows.npy", self._rows, allow_pickle=False)
+        if self._examples is not None:
+            np.save(folder / "rows.npy", self._examples.rows, allow_pickle=False)
             labels = {"labels": self._labels, "label_of_row": self._label_of_row.tolist()}
             (folder / "labels.json").write_text(json.dumps(labels, ensure_ascii=False), encoding="utf-8")
 
     def read_state(self, folder: Path) -> None:
         """Take up the vectors and their labels."""
-        self._rows = np.load(folder / "rows.npy", allow_pickle=False)
+        self._examples = neighbours(np.load(folder / "rows.npy", allow_pickle=False))
         read = json.loads((folder / "labels.json").read_text("utf-8"))
         self._labels, self._label_of_row = read["labels"], np.array(read["label_of_row"], np.int64)
 
-    def _scores(self, cosines: Matrix) -> dict[str, float]:
-        if self.method == "centroid":
-            return dict(zip(self._labels, map(float, cosines), strict=True))
-        count = min(self.count, len(cosines))
-        nearest = np.argpartition(-cosines, count - 1)[:count]
-        sums = np.bincount(self._label_of_row[nearest], cosines[nearest], minlength=len(self._labels)) / count
-        return dict(zip(self._labels, map(float, sums), strict=True))
+    def _by_label(self, scores: npt.NDArray[np.floating]) -> dict[str, float]:
+        return dict(zip(self._labels, scores.tolist(), strict=True))
 
 
 def _centroids(rows: Matrix, numbers: npt.NDArray[np.int64], count: int) -> Matrix:
