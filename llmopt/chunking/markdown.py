@@ -70,7 +70,7 @@ class Markdown(Chunker):
         ruler = ruler_for(text, self.model)
         for section in sections(text):
             metadata = {"headings": list(section.headings)}
-            budget = self.max_tokens - count_tokens(self._front(section.headings), self.model).count
+            budget = self.max_tokens - self._tokens(self._front(section.headings))
             resume = partial(_resume, ruler, self.overlap, section)
             walk = Walk(ruler, budget, partial(_best_cut, text, section), resume)
             for start, end in walk.passages(section.start, section.end):
@@ -83,9 +83,13 @@ class Markdown(Chunker):
         most = min((self.max_tokens - self.overlap) // 2, self.max_tokens - LEAST_TOKENS)
         for title in reversed(headings if self.with_headings else ()):
             longer = " > ".join([title, *kept]) + "\n\n"
-            if title and count_tokens(longer, self.model).count <= most:
+            if title and self._tokens(longer) <= most:
                 kept, front = [title, *kept], longer
         return front
+
+    def _tokens(self, front: str) -> int:
+        # One more: the mark that ends a title may share a token with the "/" of a passage that begins with "/path".
+        return count_tokens(front, self.model).count + 1 if front else 0
 
     def _cut(self, document: Document, spans: Iterable[Span]) -> list[Document]:
         passages = super()._cut(document, spans)
