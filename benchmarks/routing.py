@@ -1,6 +1,7 @@
 """Classifiers on real questions: accuracy, what is out of scope, and the time of one classification.
 
     python benchmarks/routing.py --model FOLDER --cache FOLDER        # OnnxEmbedder's folder; vectors are kept
+    OPENBLAS_NUM_THREADS=1 python benchmarks/routing.py --cache FOLDER  # steadier times on a busy machine
     python benchmarks/routing.py --cache FOLDER                       # with kept vectors
     python benchmarks/routing.py --cache FOLDER --tune                # held-out train texts only: how `Linear` was set
     python benchmarks/routing.py                                      # words only
@@ -8,7 +9,10 @@
 Data: ../shared/data/{banking77,insurance-tickets,xquad-en}. all-MiniLM-L6-v2 for the figures in the docs. Everything
 is fitted on train. Out of scope: "far" are questions about encyclopedia articles; "near" are the banking questions of
 the last ten labels, put to a classifier that was fitted without them. The bar is set on held-out train texts, so that
-95 % of those in scope pass; recall is the share of the others that do not pass.
+95 % of those in scope pass; recall is the share of the others that do not pass. Times are medians of one
+classification beyond its embedding: "warm" one after the other, "cold" after as much other memory was read as an
+embedding model reads, so that nothing is left in the processor's cache; the last row is what comparing the vector with
+every example costs by itself.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +38,7 @@ from llmopt.types import Matrix
 
 SETS = ("banking77", "insurance-tickets")
 FAR, LEFT_OUT, PASSING, HELD_OUT = 300, 10, 0.95, 1500
+OTHER_NUMBERS = 8_000_000  # 32 MB
 TARGET, MOST_MILLISECONDS = 0.93, 1.0
 
 
@@ -84,14 +89,27 @@ def accuracy(classifier: Classifier, test: Labelled) -> list[bool]:
     return [one.label == label for one, label in zip(found, test.labels, strict=True)]
 
 
-def milliseconds(classifier: Classifier, texts: Sequence[str]) -> float:
-    """Return the median time of one classification with a recorded vector."""
-    times: list[float] = []
-    for text in texts[:300]:
-        started = time.perf_counter()
-        classifier.classify(text)
-        times.append((time.perf_counter() - started) * 1e3)
-    return float(np.median(times))
+def milliseconds(work: Callable[[str], object], texts: Sequence[str]) -> dict[str, float]:
+    """Return the median time for one text, one after the other and with an emptied cache in between."""
+    other = np.ones(OTHER_NUMBERS, np.float32)
+    found: dict[str, float] = {}
+    for name, emptied in (("ms", False), ("cold ms", True)):
+        times: list[float] = []
+        for text in texts[:300]:
+            if emptied:
+                other.sum()
+            started = time.perf_counter()
+            work(text)
+            times.append((time.perf_counter() - started) * 1e3)
+        found[name] = float(np.median(times))
+    return found
+
+
+def product(embedder: Embedder, train: Labelled, test: Labelled) -> dict[str, float]:
+    """Return the times of the product of one vector with those of all examples."""
+    examples = embedder.encode(train.texts, kind="query")
+    vectors = dict(zip(test.texts, embedder.encode(test.texts, kind="query"), strict=True))
+    return milliseconds(lambda text: examples @ vectors[text], test.texts)
 
 
 def learners(embedder: Embedder | None) -> dict[str, TrainableClassifier]:
@@ -111,7 +129,7 @@ def one_set(name: str, embedder: Embedder | None) -> dict[str, dict[str, float]]
     """Print a row per classifier: accuracy with its interval, seconds of fitting, ms of one classification."""
     train, test = labelled(name, "train"), labelled(name, "test")
     print(f"\n{name}: {len(train.texts)} train, {len(test.texts)} test, {len(set(train.labels))} labels")
-    print(f"{'':24} {'accuracy':>8} {'95 % interval':>16} {'fit, s':>7} {'one, ms':>8}")
+    print(f"{'':24} {'accuracy':>8} {'95 % interval':>16} {'fit, s':>7} {'warm, ms':>9} {'cold, ms':>9}")
     rows: dict[str, dict[str, float]] = {}
     fitted: dict[str, Classifier] = {"Keyword": keywords(train), **learners(embedder)}
     for title, classifier in fitted.items():
@@ -120,10 +138,17 @@ def one_set(name: str, embedder: Embedder | None) -> dict[str, dict[str, float]]
             classifier.fit(train.texts, train.labels)
         seconds = time.process_time() - started
         right = accuracy(classifier, test)
-        rows[title] = {"accuracy": float(np.mean(right)), "fit": seconds, "ms": milliseconds(classifier, test.texts)}
+        rows[title] = {
+            "accuracy": float(np.mean(right)),
+            "fit": seconds,
+            **milliseconds(classifier.classify, test.texts),
+        }
         rate = share(sum(right), len(right))
         print(f"{title:24} {rows[title]['accuracy']:8.4f}   [{rate.low:.3f}, {rate.high:.3f}] {seconds:7.1f} "
-              f"{rows[title]['ms']:8.3f}", flush=True)  # fmt: skip
+              f"{rows[title]['ms']:9.3f} {rows[title]['cold ms']:9.3f}", flush=True)  # fmt: skip
+    if embedder is not None:
+        rows["bare product"] = product(embedder, train, test)
+        print(f"{'bare product':58} {rows['bare product']['ms']:9.3f} {rows['bare product']['cold ms']:9.3f}")
     return rows
 
 
@@ -197,9 +222,10 @@ def main() -> int:
     results["out of scope"] = out_of_scope(embedder)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
-    best = results["banking77"]["Linear, both"]
-    met = best["accuracy"] >= TARGET and best["ms"] <= MOST_MILLISECONDS
-    print(f"\ntargets (accuracy {TARGET}, {MOST_MILLISECONDS} ms): {'met' if met else 'MISSED'}")
+    found = results["banking77"]
+    slowest = max(row["ms"] for row in found.values())
+    met = found["Linear, both"]["accuracy"] >= TARGET and slowest <= MOST_MILLISECONDS
+    print(f"\ntargets (accuracy {TARGET}, every one within {MOST_MILLISECONDS} ms): {'met' if met else 'MISSED'}")
     return 0 if met else 1
 
 

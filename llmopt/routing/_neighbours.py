@@ -75,7 +75,7 @@ def neighbours(rows: Matrix, *, fewest: int = 2000) -> Neighbours:
         rows: Of length 1 or 0, float32.
         fewest: Fewer rows are all compared.
     """
-    width = min(rows.shape[1] // 3, _WIDEST)
+    width = min(rows.shape[1] // 4, _WIDEST)
     if len(rows) >= fewest:
         axes = np.random.default_rng(0).standard_normal((rows.shape[1], width), np.float32)
         for _ in range(2):
