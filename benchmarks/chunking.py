@@ -52,32 +52,34 @@ SHARED = Path(__file__).parents[2] / "shared"
 TARGET = 0.75
 FETCHED = 5
 SIZES = ((800, 400), (400, 200), (400, 0), (250, 125), (250, 0), (200, 0))
-SAME_LENGTHS = (315, 160)
+AS_LONG = {400: 315, 250: 205, 200: 166}
 MINILM_READS = 256  # word pieces; Chroma's table of it ends at 250 tokens, too
 CL100K = "gpt-4"  # a model of the vocabulary in which Chroma counts
-# Smith and Troynikov 2024, research.trychroma.com/evaluating-chunking, both tables: five passages, all 5 corpora.
+# Smith and Troynikov 2024, research.trychroma.com/evaluating-chunking: five passages, all 5 corpora.
 PUBLISHED = """
-| text-embedding-3-large | Recursive 800/400 | 661 | 85.4 ± 34.9 | 1.5 ± 1.3 | 6.7 ± 5.2 | 1.5 ± 1.3 |
-| text-embedding-3-large | TokenText 800/400 | 800 | 87.9 ± 31.7 | 1.4 ± 1.1 | 4.7 ± 3.1 | 1.4 ± 1.1 |
-| text-embedding-3-large | Recursive 400/200 | 312 | 88.1 ± 31.6 | 3.3 ± 2.7 | 13.9 ± 10.4 | 3.3 ± 2.7 |
-| text-embedding-3-large | TokenText 400/200 | 400 | 88.6 ± 29.7 | 2.7 ± 2.2 | 8.4 ± 5.1 | 2.7 ± 2.2 |
-| text-embedding-3-large | Recursive 400/0 | 276 | 89.5 ± 29.7 | 3.6 ± 3.2 | 17.7 ± 14.0 | 3.6 ± 3.2 |
-| text-embedding-3-large | TokenText 400/0 | 400 | 89.2 ± 29.2 | 2.7 ± 2.2 | 12.5 ± 8.1 | 2.7 ± 2.2 |
-| text-embedding-3-large | Recursive 200/0 | 137 | 88.1 ± 30.1 | 7.0 ± 5.6 | 29.9 ± 18.4 | 6.9 ± 5.6 |
-| text-embedding-3-large | TokenText 200/0 | 200 | 87.0 ± 30.8 | 5.2 ± 4.1 | 21.0 ± 11.9 | 5.1 ± 4.1 |
-| text-embedding-3-large | Kamradt | 660 | 83.6 ± 36.8 | 1.5 ± 1.6 | 7.4 ± 10.2 | 1.5 ± 1.6 |
-| text-embedding-3-large | KamradtMod 300 | 397 | 87.1 ± 31.9 | 2.1 ± 2.0 | 10.5 ± 12.3 | 2.1 ± 2.0 |
-| text-embedding-3-large | Cluster 400 | 182 | 91.3 ± 25.4 | 4.5 ± 3.4 | 20.7 ± 14.5 | 4.5 ± 3.4 |
-| text-embedding-3-large | Cluster 200 | 103 | 87.3 ± 29.8 | 8.0 ± 6.0 | 34.0 ± 19.7 | 8.0 ± 6.0 |
-| text-embedding-3-large | LLM (GPT-4o) | 240 | 91.9 ± 26.5 | 3.9 ± 3.2 | 19.9 ± 16.3 | 3.9 ± 3.2 |
-| all-MiniLM-L6-v2 | Recursive 250/125 | 180 | 78.7 ± 39.2 | 4.9 ± 4.5 | 21.9 ± 14.9 | 4.9 ± 4.4 |
-| all-MiniLM-L6-v2 | TokenText 250/125 | 250 | 82.4 ± 36.2 | 3.6 ± 3.1 | 11.4 ± 6.6 | 3.5 ± 3.1 |
-| all-MiniLM-L6-v2 | Recursive 250/0 | 162 | 78.5 ± 39.5 | 5.4 ± 4.9 | 26.7 ± 18.3 | 5.4 ± 4.9 |
-| all-MiniLM-L6-v2 | TokenText 250/0 | 250 | 77.1 ± 39.3 | 3.3 ± 3.0 | 16.4 ± 10.3 | 3.3 ± 3.0 |
-| all-MiniLM-L6-v2 | Recursive 200/0 | 128 | 75.7 ± 40.7 | 6.5 ± 6.2 | 31.2 ± 18.4 | 6.5 ± 6.1 |
-| all-MiniLM-L6-v2 | TokenText 200/0 | 200 | 76.6 ± 38.8 | 4.1 ± 3.7 | 19.1 ± 11.0 | 4.1 ± 3.6 |
-| all-MiniLM-L6-v2 | Cluster 250 | 168 | 77.3 ± 38.6 | 6.1 ± 5.1 | 28.6 ± 16.7 | 6.0 ± 5.1 |
-| all-MiniLM-L6-v2 | Cluster 200 | 102 | 75.2 ± 39.9 | 7.2 ± 6.1 | 33.6 ± 20.0 | 7.2 ± 6.0 |
+text-embedding-3-large | Recursive 800/400 | 661 | 85.4 ± 34.9 | 1.5 ± 1.3 | 6.7 ± 5.2 | 1.5 ± 1.3
+text-embedding-3-large | TokenText 800/400 | 800 | 87.9 ± 31.7 | 1.4 ± 1.1 | 4.7 ± 3.1 | 1.4 ± 1.1
+text-embedding-3-large | Recursive 400/200 | 312 | 88.1 ± 31.6 | 3.3 ± 2.7 | 13.9 ± 10.4 | 3.3 ± 2.7
+text-embedding-3-large | TokenText 400/200 | 400 | 88.6 ± 29.7 | 2.7 ± 2.2 | 8.4 ± 5.1 | 2.7 ± 2.2
+text-embedding-3-large | Recursive 400/0 | 276 | 89.5 ± 29.7 | 3.6 ± 3.2 | 17.7 ± 14.0 | 3.6 ± 3.2
+text-embedding-3-large | TokenText 400/0 | 400 | 89.2 ± 29.2 | 2.7 ± 2.2 | 12.5 ± 8.1 | 2.7 ± 2.2
+text-embedding-3-large | Recursive 200/0 | 137 | 88.1 ± 30.1 | 7.0 ± 5.6 | 29.9 ± 18.4 | 6.9 ± 5.6
+text-embedding-3-large | TokenText 200/0 | 200 | 87.0 ± 30.8 | 5.2 ± 4.1 | 21.0 ± 11.9 | 5.1 ± 4.1
+text-embedding-3-large | Kamradt | 660 | 83.6 ± 36.8 | 1.5 ± 1.6 | 7.4 ± 10.2 | 1.5 ± 1.6
+text-embedding-3-large | KamradtMod 300 | 397 | 87.1 ± 31.9 | 2.1 ± 2.0 | 10.5 ± 12.3 | 2.1 ± 2.0
+text-embedding-3-large | Cluster 400 | 182 | 91.3 ± 25.4 | 4.5 ± 3.4 | 20.7 ± 14.5 | 4.5 ± 3.4
+text-embedding-3-large | Cluster 200 | 103 | 87.3 ± 29.8 | 8.0 ± 6.0 | 34.0 ± 19.7 | 8.0 ± 6.0
+text-embedding-3-large | LLM (GPT-4o) | 240 | 91.9 ± 26.5 | 3.9 ± 3.2 | 19.9 ± 16.3 | 3.9 ± 3.2
+"""
+PUBLISHED_OF_MINILM = """
+all-MiniLM-L6-v2 | Recursive 250/125 | 180 | 78.7 ± 39.2 | 4.9 ± 4.5 | 21.9 ± 14.9 | 4.9 ± 4.4
+all-MiniLM-L6-v2 | TokenText 250/125 | 250 | 82.4 ± 36.2 | 3.6 ± 3.1 | 11.4 ± 6.6 | 3.5 ± 3.1
+all-MiniLM-L6-v2 | Recursive 250/0 | 162 | 78.5 ± 39.5 | 5.4 ± 4.9 | 26.7 ± 18.3 | 5.4 ± 4.9
+all-MiniLM-L6-v2 | TokenText 250/0 | 250 | 77.1 ± 39.3 | 3.3 ± 3.0 | 16.4 ± 10.3 | 3.3 ± 3.0
+all-MiniLM-L6-v2 | Recursive 200/0 | 128 | 75.7 ± 40.7 | 6.5 ± 6.2 | 31.2 ± 18.4 | 6.5 ± 6.1
+all-MiniLM-L6-v2 | TokenText 200/0 | 200 | 76.6 ± 38.8 | 4.1 ± 3.7 | 19.1 ± 11.0 | 4.1 ± 3.6
+all-MiniLM-L6-v2 | Cluster 250 | 168 | 77.3 ± 38.6 | 6.1 ± 5.1 | 28.6 ± 16.7 | 6.0 ± 5.1
+all-MiniLM-L6-v2 | Cluster 200 | 102 | 75.2 ± 39.9 | 7.2 ± 6.1 | 33.6 ± 20.0 | 7.2 ± 6.0
 """
 Search: TypeAlias = Callable[[Sequence[Document], Sequence[str]], list[list[int]]]  # to the places of the best
 Length: TypeAlias = Callable[[str, int, int], int]  # of what stands in a corpus from one character to another
@@ -373,40 +375,45 @@ def quality(name: str, search: Search, chunkers: Mapping[str, Chunker]) -> Itera
         yield Quality(name, label, len(passages), size, means, deviations, scores(tokens).mean(axis=0).tolist())
 
 
-def chunkers(minilm: Embedder | None, sizes: Iterable[tuple[int, int]]) -> dict[str, Chunker]:
-    found: dict[str, Chunker] = {}
-    for size, overlap in sizes:
-        found[f"`Recursive` {size}/{overlap}"] = Recursive(size, overlap, CL100K)
-        found[f"`Tokens` {size}/{overlap}"] = Tokens(size, overlap, CL100K)
-        found[f"`Markdown` {size}/{overlap}"] = Markdown(size, overlap, CL100K)
-        if overlap == 0:
-            found[f"`Sentence` {size}"] = Sentence(size, 0, model=CL100K)
-            if minilm is not None:
-                found[f"`Semantic` {size}"] = Semantic(minilm, size, model=CL100K)
-        if importlib.util.find_spec("langchain_text_splitters") is not None:
-            found[f"LangChain recursive {size}/{overlap}"] = langchain_spans(size, overlap, recursive=True)
-            found[f"LangChain token {size}/{overlap}"] = langchain_spans(size, overlap, recursive=False)
-        if overlap == 0 and importlib.util.find_spec("chonkie") is not None:
-            found[f"Chonkie recursive {size}"] = chonkie_spans(size)
+def chunkers(minilm: Embedder | None, size: int, overlap: int) -> dict[str, Chunker]:
+    found: dict[str, Chunker] = {
+        f"`Recursive` {size}/{overlap}": Recursive(size, overlap, CL100K),
+        f"`Markdown` {size}/{overlap}": Markdown(size, overlap, CL100K),
+        f"`Tokens` {size}/{overlap}": Tokens(size, overlap, CL100K),
+    }
+    if overlap == 0:
+        found[f"`Sentence` {size}/0"] = Sentence(size, 0, model=CL100K)
+        if minilm is not None:
+            found[f"`Semantic` {size}/0"] = Semantic(minilm, size, model=CL100K)
+        if size in AS_LONG:  # passages as long as LangChain's of this size, to compare like with like
+            found[f"`Recursive` {AS_LONG[size]}/0"] = Recursive(AS_LONG[size], 0, CL100K)
+    if importlib.util.find_spec("langchain_text_splitters") is not None:
+        found[f"LangChain recursive {size}/{overlap}"] = langchain_spans(size, overlap, recursive=True)
+        found[f"LangChain token {size}/{overlap}"] = langchain_spans(size, overlap, recursive=False)
+    if overlap == 0 and importlib.util.find_spec("chonkie") is not None:
+        found[f"Chonkie recursive {size}/0"] = chonkie_spans(size)
     return found
 
 
 def print_quality(folder: Path | None) -> list[Quality]:
     minilm = None if folder is None else Remembering(OnnxEmbedder(folder))
-    # Passages as long as LangChain's of 400 and of 200 tokens, to compare like with like.
-    same_lengths = {f"`Recursive` {size}/0": Recursive(size, 0, CL100K) for size in SAME_LENGTHS}
     rows: list[Quality] = []
     print("| search | chunker, tokens/overlap | mean | recall | precision | precision Ω | IoU | by tokens |")
     print("|---" * 8 + "|")
-    for row in quality("BM25", by_words, chunkers(minilm, SIZES) | same_lengths):
-        rows.append(row)
-        print(row, flush=True)
+    searches: list[tuple[str, Search, str, list[tuple[int, int]]]] = [("BM25", by_words, PUBLISHED, list(SIZES))]
     if minilm is not None:
         short = [pair for pair in SIZES if pair[0] <= MINILM_READS]
-        for row in quality("MiniLM", by_vectors(minilm), chunkers(minilm, short)):
-            rows.append(row)
-            print(row, flush=True)
-    print(PUBLISHED.strip().replace(" |\n", " | |\n") + " |")
+        searches.append(("MiniLM", by_vectors(minilm), PUBLISHED_OF_MINILM, short))
+    for name, search, published, sizes in searches:
+        theirs = [f"| {line.strip()} |  |" for line in published.strip().splitlines()]
+        for size, overlap in sizes:
+            for row in quality(name, search, chunkers(minilm, size, overlap)):
+                rows.append(row)
+                print(row, flush=True)
+            for line in [line for line in theirs if f" {size}/{overlap} |" in line]:
+                print(line)
+                theirs.remove(line)
+        print("\n".join(theirs))
     return rows
 
 
