@@ -92,6 +92,7 @@ class Markdown(Chunker):
         return count_tokens(front, self.model).count + 1 if front else 0
 
     def _cut(self, document: Document, spans: Iterable[Span]) -> list[Document]:
+        # Here and not in `spans`: a span is a range of the document, and the headings stand elsewhere in it.
         passages = super()._cut(document, spans)
         if not self.with_headings:
             return passages
