@@ -6,9 +6,10 @@
 
 Data and cache: see benchmarks/retrieval.py. Everything is fitted on the train split; what is fitted on hits is fitted
 on held-out hits (ten folds of the train queries). The parts, the features and the regularisation are chosen by
-five-fold cross-validation on those hits, the whole grid is printed, and test is shown for the best setting of every
-kind of parts, the chosen one last. "seen" are the test queries with a document that a train query has, too: what
-they gain is memory. The ms of a reranker are processor time for 100 hits.
+five-fold cross-validation on those hits: for every way features join the parts' scores one by one, the best first, as
+long as that helps, then the regularisation is chosen. All that is tried is printed, and test is shown for the best
+setting of every kind of parts, the chosen one last. "seen" are the test queries with a document that a train query
+has, too: what they gain is memory. The ms of a reranker are processor time for 100 hits.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Collection as Labels
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from retrieval import DATA, Collection, Table, collection, mean, ndcg, recorded, searched
 
 from llmopt._stats import paired_difference
 from llmopt._text import words
 from llmopt.interfaces import Embedder, IndexedRetriever
 from llmopt.reranking import Learned
+from llmopt.reranking._softmax_ranking import Contest, contests, fit_ranking
 from llmopt.reranking.features import feature_rows
 from llmopt.retrieval import BM25, Adapter, Contrast, Dense, Hybrid, PastQuestions, held_out_hits
 from llmopt.types import Document, Hit
@@ -41,10 +45,11 @@ FETCH = 100
 FOLDS = 10
 LEASTS = (0.3, 0.5, 0.7)
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)
-WORDS = ("coverage", "rare_coverage", "phrase", "length", "numbers")
+EXTRAS = ("coverage", "rare_coverage", "phrase", "length", "numbers", "position", "score")
 
 Fit: TypeAlias = Callable[[Sequence[str], Sequence[Labels[str]]], Hybrid]
 Lists: TypeAlias = Sequence[Sequence[Hit]]
+Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +58,17 @@ class Setting:
 
     Attributes:
         way: A name of `ways`.
-        with_words: Whether what is read off the texts counts beside the parts' scores.
+        extras: The features beside the parts' scores, as they joined.
         l2: Strength of the regularisation.
     """
 
     way: str
-    with_words: bool
+    extras: tuple[str, ...]
     l2: float
 
     def __str__(self) -> str:
         """Write it on one line."""
-        return f"{self.way}; {'words and scores' if self.with_words else 'scores alone'}; l2 {self.l2:g}"
+        return f"{self.way}; {' + '.join(('scores', *self.extras))}; l2 {self.l2:g}"
 
 
 def ways(embedder: Embedder, documents: Sequence[Document], *, adapted: bool) -> dict[str, Fit]:
@@ -92,41 +97,75 @@ def ways(embedder: Embedder, documents: Sequence[Document], *, adapted: bool) ->
     }
 
 
-def described(queries: Sequence[str], lists: Sequence[Sequence[Hit]]) -> Lists:
-    """Return the hits with what `Learned` reads off their texts among their signals: read once, not at every fit."""
-    read = cache(words)
-    rows = (feature_rows(query, hits, WORDS, read).tolist() for query, hits in zip(queries, lists, strict=True))
-    return [
-        [replace(hit, signals={**hit.signals, **dict(zip(WORDS, row, strict=True))})
-         for hit, row in zip(hits, found, strict=True)]
-        for hits, found in zip(lists, rows, strict=True)
-    ]  # fmt: skip
+class Trial:
+    """What `Learned` may look at, read once for the hits of all train queries, to try choices of it.
+
+    It scales and fits as `Learned.fit` does. Every fold holds the contests of four fifths of the queries, and the
+    scaled rows of the others by the query's number.
+    """
+
+    def __init__(self, train: Collection, lists: Lists) -> None:
+        self.scores = signals_of(lists)
+        self._names = [*self.scores, *EXTRAS]
+        self._gains = [train.gains[id] for id in train.queries]
+        self._ids = [[hit.document.id for hit in hits] for hits in lists]
+        read = cache(words)
+        rows = [feature_rows(query, hits, self._names, read)
+                for query, hits in zip(train.queries.values(), lists, strict=True)]  # fmt: skip
+        self._folds = [self._fold(rows, part) for part in range(5)]
+
+    def _fold(self, rows: Sequence[Floats], part: int) -> tuple[list[Contest], dict[int, Floats]]:
+        grades = [np.array([gains.get(id, 0.0) for id in ids])
+                  for ids, gains in zip(self._ids, self._gains, strict=True)]  # fmt: skip
+        kept = [n for n in range(len(rows)) if n % 5 != part and len(set(grades[n].tolist())) > 1]
+        seen = np.vstack([rows[n] for n in kept])
+        lowest = np.nanmin(seen, axis=0)
+        spreads = np.where(np.isnan(seen), lowest, seen).std(axis=0)
+        spreads = np.where(spreads > 0, spreads, 1.0)
+        scaled = [np.where(np.isnan(each), lowest, each) / spreads for each in rows]
+        games = [game for n in kept for game in contests(scaled[n], grades[n])]
+        return games, {n: scaled[n] for n in range(part, len(rows), 5)}
+
+    def quality(self, names: Sequence[str], l2: float) -> float:
+        """Return the mean nDCG@10 of every train query by weights fitted on other queries' held-out hits."""
+        columns = [self._names.index(name) for name in names]
+        found: list[float] = []
+        for games, held in self._folds:
+            weights = fit_ranking([Contest(game.share, game.lags[:, columns]) for game in games], l2)
+            for n, rows in held.items():
+                order: list[int] = np.argsort(-(rows[:, columns] @ weights), kind="stable").tolist()
+                found.append(ndcg([self._ids[n][place] for place in order], self._gains[n]))
+        return mean(found)
 
 
-def signals_of(lists: Lists, *, with_words: bool) -> list[str]:
+def signals_of(lists: Lists) -> list[str]:
     """Return the names of the features that are signals."""
-    names = sorted({name for hits in lists for hit in hits for name in hit.signals})
-    return [f"signal:{name}" for name in names if with_words or name not in WORDS]
+    return [f"signal:{name}" for name in sorted({name for hits in lists for hit in hits for name in hit.signals})]
+
+
+def tried(way: str, trial: Trial) -> dict[Setting, float]:
+    """Print what joins the scores of a way and what it brings, then the strengths; return the figure of each."""
+    extras: list[str] = []
+    figures = {Setting(way, (), 1.0): trial.quality(trial.scores, 1.0)}
+    best = figures[Setting(way, (), 1.0)]
+    print(f"{way}\n  scores {best:.4f}", end="", flush=True)
+    while len(extras) < len(EXTRAS):
+        gains = {name: trial.quality([*trial.scores, *extras, name], 1.0) for name in EXTRAS if name not in extras}
+        name = max(gains, key=gains.__getitem__)
+        print(f"{' +' if gains[name] > best else '; not'} {name} {gains[name]:.4f}", end="", flush=True)
+        if gains[name] <= best:
+            break
+        extras, best = [*extras, name], gains[name]
+        figures[Setting(way, tuple(extras), 1.0)] = best
+    for l2 in STRENGTHS:
+        figures[Setting(way, tuple(extras), l2)] = trial.quality([*trial.scores, *extras], l2)
+    print("; " + ", ".join(f"l2 {l2:g} {figures[Setting(way, tuple(extras), l2)]:.4f}" for l2 in STRENGTHS))
+    return figures
 
 
 def reranked(ranker: Learned, queries: Sequence[str], lists: Lists) -> list[list[str]]:
     """Return the ids in their new order."""
     return [[hit.document.id for hit in ranker.rerank(query, hits)] for query, hits in zip(queries, lists, strict=True)]
-
-
-def cross_validated(train: Collection, lists: Lists, setting: Setting) -> list[float]:
-    """Return nDCG@10 of every train query by a reranker fitted on other queries' held-out hits."""
-    queries, gains = list(train.queries.values()), [train.gains[id] for id in train.queries]
-    features = signals_of(lists, with_words=setting.with_words)
-    found = [0.0] * len(queries)
-    for part in range(5):
-        kept, held = ([n for n in range(len(queries)) if (n % 5 == part) == out] for out in (False, True))
-        ranker = Learned(l2=setting.l2, features=features)
-        ranker.fit([queries[n] for n in kept], [lists[n] for n in kept], [gains[n] for n in kept])
-        rankings = reranked(ranker, [queries[n] for n in held], [lists[n] for n in held])
-        for number, ranking in zip(held, rankings, strict=True):
-            found[number] = ndcg(ranking, gains[number])
-    return found
 
 
 def searched_held_out(train: Collection, embedder: Embedder, *, adapted: bool) -> dict[str, Lists]:
@@ -139,17 +178,11 @@ def searched_held_out(train: Collection, embedder: Embedder, *, adapted: bool) -
 
 
 def chosen(train: Collection, found: Mapping[str, Lists]) -> list[Setting]:
-    """Print the whole grid, and return the best setting of every kind of way: plain, memory, adapter, both."""
-    queries = list(train.queries.values())
-    columns = [(with_words, l2) for with_words in (True, False) for l2 in STRENGTHS]
+    """Print all that is tried, and return the best setting of every kind of way: plain, memory, adapter, both."""
     print(f"\n{train.name}: nDCG@10 of train queries, held out (five folds)")
-    print(f"{'':42}" + "".join(f"{'words' if with_words else 'scores'} {l2:g}".rjust(12) for with_words, l2 in columns))
     scores: dict[Setting, float] = {}
     for way, lists in found.items():
-        seen = described(queries, lists)
-        row = [Setting(way, with_words, l2) for with_words, l2 in columns]
-        scores |= {setting: mean(cross_validated(train, seen, setting)) for setting in row}
-        print(f"{way:42}" + "".join(f"{scores[setting]:12.4f}" for setting in row), flush=True)
+        scores |= tried(way, Trial(train, lists))
     kinds: dict[str, list[Setting]] = {}
     for setting in scores:
         kinds.setdefault(re.sub(r" from [\d.]+", "", setting.way), []).append(setting)
@@ -170,8 +203,7 @@ def one_set(name: str, embedder: Embedder, *, adapted: bool) -> tuple[Table, str
     notes: list[str] = []
     for setting in settings:
         lists = held_out[setting.way]
-        features = None if setting.with_words else signals_of(lists, with_words=False)
-        ranker = Learned(l2=setting.l2, features=features).fit(queries, lists, gains)
+        ranker = Learned(l2=setting.l2, features=[*signals_of(lists), *setting.extras]).fit(queries, lists, gains)
         # Anew, since `index` takes the parts that the ways share to other documents.
         fit = ways(embedder, train.documents, adapted=adapted)[setting.way]
         found = fit(queries, train.relevant).index(test.documents).retrieve_many(list(test.queries.values()), k=FETCH)
