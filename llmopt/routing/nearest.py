@@ -25,7 +25,8 @@ class Nearest(TrainableClassifier):
 
     By `neighbours` a label's score is the sum of the cosines of its texts among the `count` nearest,
     divided by `count`; by `centroid` it is the cosine to the mean vector of the label. Both are at most
-    1; a text unlike everything scores low everywhere, which tells what is out of scope.
+    1; a text unlike everything scores low everywhere, which tells what is out of scope. The neighbours are
+    exact; of equally near ones those earlier in `fit` count.
 
     Args:
         embedder: Turns texts into vectors.

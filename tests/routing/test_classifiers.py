@@ -118,6 +118,14 @@ def test_a_text_unlike_everything_scores_low_by_nearest() -> None:
     assert max(scores.values()) < 0.5 < max(learner.classify(TEXTS[0]).scores.values())
 
 
+def test_of_equally_near_neighbours_the_earlier_count_and_all_where_there_are_fewer() -> None:
+    doubled = ["a cat", "a dog", "a cat"]
+    learner = Nearest(EMBEDDER, count=1).fit(doubled, ["pets", "dogs", "animals"])
+    assert learner.classify("a cat").scores == pytest.approx({"pets": 1, "dogs": 0, "animals": 0})
+    scores = Nearest(EMBEDDER, count=9).fit(doubled, ["pets", "dogs", "animals"]).classify("a cat").scores
+    assert scores["pets"] == scores["animals"] == pytest.approx(1 / 3)
+
+
 @given(st.integers(0, 1000))
 def test_softmax_regression_separates_what_can_be_separated(seed: int) -> None:
     random = np.random.default_rng(seed)
