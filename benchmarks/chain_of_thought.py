@@ -98,8 +98,8 @@ def row(name: str, published: float, readings: Sequence[Reading]) -> Row:
     ours, rule = sum(reading.ours for reading in readings), sum(reading.rule for reading in readings)
     authors = sum(reading.authors for reading in readings)
     both = sum(reading.ours and reading.authors for reading in readings)
-    shares = (100 * right / count for right in (ours, rule, authors))
-    return Row(name, count, *shares, published, ours - both, authors - both)
+    shares = [100 * right / count for right in (ours, rule, authors)]
+    return Row(name, count, shares[0], shares[1], shares[2], published, ours - both, authors - both)
 
 
 def is_right(reply: str, kind: AnswerKind, truth: str) -> bool:
@@ -174,7 +174,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.logs is None and not DATA.is_dir():
         sys.exit("the recorded outputs are not there: ../shared/data")
-    logs = [
+    logs: list[tuple[str, AnswerKind, float]] = [
         (f"{task}_{method}", kind, figure)
         for task, (kind, plain, chained) in PUBLISHED.items()
         for method, figure in (("zero_shot", plain), ("zero_shot_cot", chained))

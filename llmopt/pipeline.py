@@ -41,7 +41,7 @@ class Pipeline(Component):
             know of their domain.
 
     Raises:
-        UsageError: When slots contradict each other.
+        UsageError: When a slot holds what it cannot take, or slots contradict each other.
 
     Example:
         >>> from llmopt.prompting import Grounded
@@ -70,7 +70,8 @@ class Pipeline(Component):
     notes: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse slots that contradict each other."""
+        """Refuse what a slot cannot take, and slots that contradict each other."""
+        super().__post_init__()
         if self.k < 1 or self.fetch < self.k:
             raise UsageError(f"`k` must be at least 1 and `fetch` at least `k`, got k={self.k}, fetch={self.fetch}")
         if self.reranker is not None and self.retriever is None and not self.routes:
@@ -261,6 +262,8 @@ class Pipeline(Component):
 
 
 def _asked(question: str) -> str:
+    if not isinstance(question, str):  # pyright: ignore[reportUnnecessaryIsInstance] - the boundary
+        raise UsageError(f"the question must be a text, got {question!r:.100}")
     if not question.strip():
         raise UsageError("the question is empty")
     return question

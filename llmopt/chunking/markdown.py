@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import cast
 
 from .._tokens import count_tokens
 from ..interfaces import Chunker
-from ..types import Document, Span
+from ..types import Span
 from .cuts import last_cut, last_word, next_visible, overlap_start
 from .measuring import ruler_for
 from .outline import Section, sections
@@ -70,38 +69,36 @@ class Markdown(Chunker):
         ruler = ruler_for(text, self.model)
         for section in sections(text):
             metadata = {"headings": list(section.headings)}
-            budget = self.max_tokens - self._tokens(self._front(section.headings))
+            budget = self.max_tokens - _tokens(self._path(section.headings), self.model)
             resume = partial(_resume, ruler, self.overlap, section)
             walk = Walk(ruler, budget, partial(_best_cut, text, section), resume)
             for start, end in walk.passages(section.start, section.end):
                 yield Span(start, end, metadata)
 
-    def _front(self, headings: Sequence[str]) -> str:
-        """Return the path of these headings, or of those of them that there is room for."""
-        kept: list[str] = []
-        front = ""
+    def prefix(self, span: Span) -> str:
+        """Return the path of the headings above a passage and a blank line, where it is wanted."""
+        return self._path(cast("Sequence[str]", span.metadata["headings"]))
+
+    def _path(self, headings: Sequence[str]) -> str:
         most = min((self.max_tokens - self.overlap) // 2, self.max_tokens - LEAST_TOKENS)
-        for title in reversed(headings if self.with_headings else ()):
-            longer = " > ".join([title, *kept]) + "\n\n"
-            if title and self._tokens(longer) <= most:
-                kept, front = [title, *kept], longer
-        return front
-
-    def _tokens(self, front: str) -> int:
-        # One more: the mark that ends a title may share a token with the "/" of a passage that begins with "/path".
-        return count_tokens(front, self.model).count + 1 if front else 0
-
-    def _cut(self, document: Document, spans: Iterable[Span]) -> list[Document]:
-        # Here and not in `spans`: a span is a range of the document, and the headings stand elsewhere in it.
-        passages = super()._cut(document, spans)
-        if not self.with_headings:
-            return passages
-        fronts = ((self._front(headings), under) for headings, under in groupby(passages, _headings))
-        return [replace(passage, text=front + passage.text) for front, under in fronts for passage in under]
+        return _path_within(most, tuple(headings), self.model) if self.with_headings else ""
 
 
-def _headings(passage: Document) -> Sequence[str]:
-    return cast("Sequence[str]", passage.metadata["headings"])
+@lru_cache(maxsize=256)  # the passages under one heading follow each other
+def _path_within(most: int, headings: tuple[str, ...], model: str | None) -> str:
+    """Return the path of these headings, or of the last of them that there is room for."""
+    kept: list[str] = []
+    path = ""
+    for title in reversed(headings):
+        longer = " > ".join([title, *kept]) + "\n\n"
+        if title and _tokens(longer, model) <= most:
+            kept, path = [title, *kept], longer
+    return path
+
+
+def _tokens(path: str, model: str | None) -> int:
+    # One more: the mark that ends a title may share a token with the "/" of a passage that begins with "/path".
+    return count_tokens(path, model).count + 1 if path else 0
 
 
 def _best_cut(text: str, section: Section, start: int, fresh: int, limit: int) -> int | None:

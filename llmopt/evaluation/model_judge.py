@@ -60,7 +60,8 @@ class ModelJudge(Judge):
     _shared: Shared[Sequence[object]] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Open the memory."""
+        """Refuse what is no model; open the memory."""
+        super().__post_init__()
         object.__setattr__(self, "_shared", Shared[Sequence[object]](self.remember))
 
     def __copy__(self) -> ModelJudge:

@@ -15,6 +15,7 @@ from ..errors import UsageError
 from ..types import MaybeAwaitable
 from .config import Named, described
 from .saving import load_component, save_component
+from .slots import check_slots
 
 __all__ = ["Component"]
 
@@ -42,6 +43,14 @@ class Component:
     incidental: ClassVar[frozenset[str]] = frozenset()
     """Parameters that change how fast or how dear the work is, never what comes out (timeouts, prices):
     they are saved and shown, and do not count in the fingerprint, so that a cache outlives them."""
+
+    def __post_init__(self) -> None:
+        """Refuse what a slot for another component cannot take; called by the `__init__` of a dataclass.
+
+        Raises:
+            UsageError: Names the slot, what came and what it takes.
+        """
+        check_slots(self, Component)
 
     def params(self) -> dict[str, object]:
         """Return the constructor arguments by name; `type(self)(**params)` rebuilds the component."""

@@ -37,9 +37,13 @@ class Chunker(Component, ABC):
     def spans(self, text: str) -> MaybeAwaitable[Iterable[Span]]:
         """Return the ranges of characters to keep, in reading order; they may overlap."""
 
+    def prefix(self, span: Span) -> str:
+        """Return what is put in front of a passage's text, for search and prompt to see; as a rule nothing."""
+        return ""
+
     @final
     def chunk(self, document: Document) -> list[Document]:
-        """Return the passages; each one's text is `document.text[span.start:span.end]` by construction.
+        """Return the passages; each one's text is `document.text[span.start:span.end]`, behind its prefix if any.
 
         A passage has the id `<document id>#<number>`, the document's metadata with the span's own, and
         `parent` and `span`, which lead back.
@@ -76,7 +80,7 @@ class Chunker(Component, ABC):
                 )
             last = span.start
             metadata = {**document.metadata, **span.metadata} if span.metadata else document.metadata
-            text = document.text[span.start : span.end]
+            text = self.prefix(span) + document.text[span.start : span.end]
             passages.append(Document(f"{document.id}#{number}", text, metadata, document.source, span))
         return passages
 

@@ -109,6 +109,9 @@ class FewShot(Wrapper):
     def _check(self) -> None:
         if not self.shots:
             raise UsageError("FewShot has no examples: give it `shots`, or use its inner strategy alone")
+        for shot in self.shots:
+            if not isinstance(shot, Shot):  # pyright: ignore[reportUnnecessaryIsInstance] - pairs are soon given
+                raise UsageError(f"FewShot takes examples as `Shot(question, answer)`, got {shot!r:.100}")
         if self.count < 1:
             raise UsageError(f"FewShot: `count` is a number of examples and must be at least 1, got {self.count}")
         if self.reranker is not None and self.retriever is None:

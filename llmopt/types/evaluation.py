@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from ..errors import SampleError
 from .answer import Answer
 from .chat import Usage
 
@@ -32,6 +33,9 @@ class Sample:
         group: Samples that belong together (one document, one user): clustered in the statistics.
         abstained: Whether the answer says that it does not know; None when nobody said.
         metadata: Anything else.
+
+    Raises:
+        SampleError: When one text stands where a list of texts belongs.
     """
 
     question: str
@@ -46,6 +50,13 @@ class Sample:
     group: str = ""
     abstained: bool | None = None
     metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def __post_init__(self) -> None:
+        """Refuse a single text in the place of several: its characters would count."""
+        for name in ("contexts", "context_ids", "gold"):
+            given: object = getattr(self, name)
+            if isinstance(given, str):
+                raise SampleError(f"`Sample.{name}` takes a list of texts, got {given!r:.100}: put it into a list")
 
     def answered(self, answer: Answer) -> Sample:
         """Return the same sample with a pipeline's answer and contexts in it."""

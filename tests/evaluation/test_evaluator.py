@@ -289,7 +289,7 @@ def test_what_is_no_sample_or_no_metric_is_refused_by_name() -> None:
         Evaluator([ExactMatch()]).run(cast("list[Sample]", "answers.csv"))
     with pytest.raises(SampleError, match=r"number 13 is \{'question': 'q'\}"):
         Evaluator([ExactMatch()]).run(cast("list[Sample]", [*ANSWERED, {"question": "q"}]))
-    with pytest.raises(UsageError, match=r"such as ExactMatch\(\), got <class"):
+    with pytest.raises(UsageError, match=r"got the class ExactMatch: make one, `ExactMatch\("):
         Evaluator(cast("list[Metric]", [ExactMatch])).run(ANSWERED)
 
 

@@ -125,7 +125,8 @@ def _stitched(id: str, passages: Sequence[Document]) -> Document | None:
         return None
     characters = [" "] * max(span.end for span, _ in spans)
     for span, text in spans:
-        if len(text) != span.end - span.start:
+        length = span.end - span.start
+        if len(text) < length:
             return None  # the index holds something else than the text of the span
-        characters[span.start : span.end] = text
+        characters[span.start : span.end] = text[-length:]  # headings may stand before it
     return Document(id, "".join(characters), passages[0].metadata)

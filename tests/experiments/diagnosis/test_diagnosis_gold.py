@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmopt import BM25, Direct, Document, Hybrid, Pipeline, Sample
+from llmopt import BM25, Direct, Document, Hybrid, Markdown, Pipeline, Sample
 from llmopt.experiments.diagnosis.corpus import Corpus
 from llmopt.experiments.diagnosis.gold import needed_of
 from llmopt.experiments.diagnosis.place import locate
@@ -31,6 +31,15 @@ def test_a_whole_document_is_put_together_from_its_passages() -> None:
     whole = INDEXED.whole("pets")
     assert whole is not None
     assert whole.text == TEXT
+
+
+def test_headings_in_front_of_passages_are_no_part_of_the_document() -> None:
+    text = "# Cats\n\nThey sleep all day.\n\n# Dogs\n\nThey bark at the moon."
+    passages = Markdown(64, with_headings=True).chunk(Document("pets", text))
+    assert passages[1].text.startswith("Dogs\n\n# Dogs")
+    whole = Corpus(passages).whole("pets")
+    assert whole is not None
+    assert whole.text.split() == text.split()
 
 
 def test_a_document_without_spans_is_not_made_up() -> None:
