@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -127,3 +130,14 @@ def test_a_mistyped_option_exits_with_two() -> None:
     with pytest.raises(SystemExit) as left:
         main(["finetune", "check", "train.jsonl", "--nonsense"])
     assert left.value.code == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pipe as in a shell")
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text(GOOD, encoding="utf-8")
+    command = [sys.executable, "-m", "llmopt", "finetune", "check", str(tmp_path / "train.jsonl")]
+    reading, writing = os.pipe()
+    os.close(reading)  # as `| head -0` does
+    with os.fdopen(writing, "wb") as pipe:
+        ended = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (141, "")
