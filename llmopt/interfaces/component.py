@@ -47,6 +47,8 @@ class Component:
     def __post_init__(self) -> None:
         """Refuse what a slot for another component cannot take; called by the `__init__` of a dataclass.
 
+        One of your own calls `super().__post_init__()`.
+
         Raises:
             UsageError: Names the slot, what came and what it takes.
         """
