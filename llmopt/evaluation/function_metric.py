@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import TypeAlias, cast, overload
 
 import numpy as np
 
@@ -14,9 +14,10 @@ from ..errors import ContractError, UsageError
 from ..interfaces import Metric
 from ..types import Need, Sample, Score
 
-__all__ = ["AsyncFunctionMetric", "Figure", "FunctionMetric", "metric"]
+__all__ = ["AsyncFunctionMetric", "Figure", "FunctionMetric", "Measuring", "metric"]
 
 Figure: TypeAlias = float | bool | Score | None
+Measuring: TypeAlias = Callable[[Sample], Figure] | Callable[[Sample], Awaitable[Figure]]
 
 
 @dataclass(repr=False, eq=False)
@@ -55,13 +56,14 @@ class AsyncFunctionMetric(Metric):
         return _score(await self.function(sample), self.called)
 
 
+@overload
+def metric(function: Measuring, *, name: str = "", needs: Iterable[Need] = ()) -> Metric: ...
+@overload
+def metric(*, name: str = "", needs: Iterable[Need] = ()) -> Callable[[Measuring], Metric]: ...
 def metric(
-    function: Callable[[Sample], Figure] | Callable[[Sample], Awaitable[Figure]],
-    *,
-    name: str = "",
-    needs: Iterable[Need] = (),
-) -> Metric:
-    """Return a metric that calls a function with the sample.
+    function: Measuring | None = None, *, name: str = "", needs: Iterable[Need] = ()
+) -> Metric | Callable[[Measuring], Metric]:
+    """Return a metric that calls a function with the sample; also a decorator, with arguments or without.
 
     Args:
         function: Takes an answered sample and returns a number (higher is better), yes or no, a Score, or
@@ -73,17 +75,23 @@ def metric(
         UsageError: When the function has no name of its own and none is given.
 
     Example:
-        >>> def polite(sample: Sample) -> bool:
+        >>> @metric(needs=["answer"])
+        ... def polite(sample: Sample) -> bool:
         ...     return "please" in sample.answer
-        >>> metric(polite).score(Sample(question="q", answer="Wait, please")).value
+        >>> polite.score(Sample(question="q", answer="Wait, please")).value
         1.0
     """
+    needed = frozenset(needs)
+    return (lambda given: _made(given, name, needed)) if function is None else _made(function, name, needed)
+
+
+def _made(function: Measuring, name: str, needs: frozenset[Need]) -> Metric:
     called = name or cast(str, getattr(function, "__name__", ""))
     if not called.isprintable() or not called or called == "<lambda>":
         raise UsageError("a metric needs a name: give `name=...` for a function that has none of its own")
     if inspect.iscoroutinefunction(function):
-        return AsyncFunctionMetric(function, called, frozenset(needs))
-    return FunctionMetric(cast("Callable[[Sample], Figure]", function), called, frozenset(needs))
+        return AsyncFunctionMetric(function, called, needs)
+    return FunctionMetric(cast("Callable[[Sample], Figure]", function), called, needs)
 
 
 def _score(figure: Figure, called: str) -> Score:

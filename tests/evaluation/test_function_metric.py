@@ -71,3 +71,16 @@ def test_the_fingerprint_tells_functions_apart() -> None:
     first, second = metric(lambda _: 1.0, name="m"), metric(lambda _: 2.0, name="m")
     assert first.fingerprint() != second.fingerprint()
     assert first.fingerprint() == metric(lambda _: 1.0, name="m").fingerprint()
+
+
+def test_it_decorates_with_arguments_and_without() -> None:
+    @metric(name="short", needs=["answer"])
+    def is_short(sample: Sample) -> bool:
+        return len(sample.answer) < 20
+
+    @metric
+    async def is_polite(sample: Sample) -> bool:
+        return "please" in sample.answer
+
+    assert (is_short.name, is_short.needs, is_short.score(SAMPLE).value) == ("short", {"answer"}, 1.0)
+    assert (is_polite.name, is_polite.score(SAMPLE).value) == ("is_polite", 0.0)
