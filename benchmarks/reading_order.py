@@ -23,7 +23,7 @@ from llmopt.reranking import ReadingOrder
 from llmopt.retrieval import BM25
 from llmopt.types import Options, Sample
 
-PASSAGES, IN_FLIGHT = 8, 4
+PASSAGES, IN_FLIGHT = 8, 1
 
 
 @metric(needs={"answer", "reference"})
