@@ -10,11 +10,10 @@ normalised. Gains are paired, with their 95 % interval.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from retrieval import DATA, collection, lines_of, mean
+from serving import add_server_arguments, served
 
-from llmopt import chat_model
 from llmopt._stats import paired_difference
 from llmopt.evaluation import Evaluator, metric
 from llmopt.pipeline import Pipeline
@@ -34,16 +33,14 @@ def holds_the_truth(sample: Sample) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--base-url", help="of the server")
-    parser.add_argument("--model", required=True, help="its model")
-    parser.add_argument("--cache", type=Path, help="keeps replies, so that a run can be taken up")
+    add_server_arguments(parser)
     parser.add_argument("--first", type=int, default=30, help="questions")
     arguments = parser.parse_args()
     rows = lines_of(DATA / "xquad-en" / "qa.jsonl")
     rows = rows[:: max(1, len(rows) // arguments.first)][: arguments.first]
     samples = [Sample(question=row["question"], id=row["id"], reference=row["ground_truth"]) for row in rows]
     ranked = Pipeline(
-        model=chat_model(arguments.model, base_url=arguments.base_url, cache=arguments.cache),
+        model=served(arguments),
         prompt=Grounded(options=Options(temperature=0, max_tokens=60)),
         retriever=BM25().index(collection("xquad-en", "test").documents),
         k=PASSAGES,

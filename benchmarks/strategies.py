@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from pathlib import Path
 
 from retrieval import DATA, lines_of, mean
+from serving import add_server_arguments, served
 
-from llmopt import chat_model
 from llmopt._stats import paired_difference
 from llmopt.evaluation import Evaluator, ExactMatch
 from llmopt.interfaces import PromptStrategy
@@ -77,14 +76,12 @@ def answer_of(shot: Shot) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--base-url", help="of the server")
-    parser.add_argument("--model", required=True, help="its model")
-    parser.add_argument("--cache", type=Path, help="keeps replies, so that a run can be taken up")
+    add_server_arguments(parser)
     parser.add_argument("--first", type=int, default=60, help="problems")
     parser.add_argument("--only", default="", help="part of the names of what is measured beside `Direct`")
     arguments = parser.parse_args()
     samples, shots = problems(arguments.first)
-    model = chat_model(arguments.model, base_url=arguments.base_url, cache=arguments.cache)
+    model = served(arguments)
     evaluator = Evaluator([ExactMatch()], concurrency=IN_FLIGHT)
     print(f"GSM8K, {len(samples)} problems; model: {arguments.model}")
     print(f"{'':28}{'right':>7}{'failed':>8}{'calls':>7}{'tokens':>8}  gain over Direct")

@@ -26,12 +26,11 @@ import re
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from retrieval import DATA, lines_of, mean, ndcg
+from serving import add_server_arguments, served
 
-from llmopt import chat_model
 from llmopt._fences import read_fences
 from llmopt._stats import paired_difference, share
 from llmopt.chunking import Recursive
@@ -251,10 +250,8 @@ def recorded(minilm: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("parts", nargs="*", help="searches, classes, recorded; all, where none is named")
-    parser.add_argument("--base-url", help="of the server")
-    parser.add_argument("--model", default="", help="its model")
+    add_server_arguments(parser)
     parser.add_argument("--minilm", required=True, help="folder of all-MiniLM-L6-v2 as ONNX, for `OnnxEmbedder`")
-    parser.add_argument("--cache", type=Path, help="keeps replies, so that a run can be taken up")
     parser.add_argument("--first", type=int, default=229, help="questions")
     parser.add_argument("--only", default="", help="part of the names of what is measured")
     arguments = parser.parse_args()
@@ -263,7 +260,7 @@ def main() -> None:
         recorded(arguments.minilm)
     if {"searches", "classes"}.isdisjoint(parts):
         return
-    inner = chat_model(arguments.model, base_url=arguments.base_url, cache=arguments.cache)
+    inner = served(arguments)
     model = Counted(inner)
     print(f"\nmodel: {arguments.model}")
     if "classes" in parts:

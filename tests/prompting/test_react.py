@@ -282,6 +282,7 @@ AREA = '{"name": "area", "arguments": {"country": "France"}}'
         f"<tools>\n{AREA}\n</tools>",
         f"<think>Which?</think>[{AREA}]",
         f"I look it up.\n```json\n{AREA}\n```\n",
+        f'{{"thought": "{"I look. " * 60}", {AREA[1:]}',  # longer than what may be said before a call
         '{"type": "function", "function": {"name": "area", "parameters": "{\\"country\\": \\"France\\"}"}}',
     ],
 )
